@@ -1,0 +1,301 @@
+/*
+ * The driver: runs a copy through a list of engines. All policy about errors, ends and fallback is
+ * here, so that an engine is only one strategy.
+ *
+ * Positions. The target is written at its descriptor's own position (or its end, with O_APPEND), so
+ * whatever an engine wrote is where the next one goes on, and an inherited descriptor always stands
+ * behind the last byte delivered, even after SIGKILL. A source that has positions is read at explicit
+ * ones that only the driver advances, by what has arrived in the target and never by what was read:
+ * bytes that an engine has read ahead are simply read again by the next engine. A stream cannot be
+ * read again, so an engine that is given up hands over what it holds, and `buffer` delivers it.
+ *
+ * Ends. In-kernel copying answers 0 both at the end of a source and where it cannot serve it (some
+ * /proc files, kernel 6.18), so a 0 from anything but read(2) is confirmed by reading one byte.
+ *
+ * Shrinking. A source that another process truncates does not give an error: a mapped page's tail
+ * reads as zeros, and so does that of a page referenced from a pipe. So the size is looked at after
+ * each step, and what was taken from beyond it is reported as excess, for the target to take back.
+ *
+ * Waiting. EAGAIN comes only from non-blocking descriptors that we inherited and whose flags are not
+ * ours to change; we wait with poll and never spin.
+ */
+
+#include "engine.h"
+
+#include "sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+const struct zs_engine *const zs_engines[ZS_ENGINE_COUNT] = {
+    [ZS_ENGINE_SPLICE] = &zs_engine_splice,
+    [ZS_ENGINE_SENDFILE] = &zs_engine_sendfile,
+    [ZS_ENGINE_MAP_WRITE] = &zs_engine_map_write,
+    [ZS_ENGINE_BUFFER] = &zs_engine_buffer,
+};
+
+size_t zs_copy_most(const struct zs_copy *copy, size_t most)
+{
+    return copy->bounded && copy->remaining_bytes < most ? (size_t)copy->remaining_bytes : most;
+}
+
+struct zs_step zs_step_moved(uint64_t moved_bytes)
+{
+    return (struct zs_step){.verdict = ZS_STEP_MOVED, .moved_bytes = moved_bytes};
+}
+
+/*
+ * The errno values that say "not this way" rather than "not at all". Falling back is always safe: if
+ * the cause was real, read and write of the last engine meet it again and name it.
+ */
+static bool another_engine_may_do(int code)
+{
+    switch (code) {
+    case EINVAL:     /* no splice operations, or an O_APPEND target */
+    case EBADF:      /* copying in the kernel to an O_APPEND target, by some kernels */
+    case ENOSYS:     /* a kernel or a sandbox without the call */
+    case EPERM:      /* a seccomp filter; a sealed memfd */
+    case EOPNOTSUPP: /* the file system */
+    case ENODEV:     /* it cannot be mapped */
+    case EACCES:     /* it may not be mapped */
+    case ESPIPE:     /* the call wants a position and there is none */
+    case ENOMEM:     /* no address space for a window, no pages for a pipe */
+    case EFAULT:     /* a mapped page that cannot be read: read(2) knows whether it is EIO or the end */
+    case EAGAIN:     /* from an end that cannot be waited for, see below */
+        return true;
+    default:
+        return false;
+    }
+}
+
+struct zs_step zs_step_of_error(ssize_t negative_errno, enum zs_end end)
+{
+    int code = (int)-negative_errno;
+    return (struct zs_step){
+        .verdict = another_engine_may_do(code) ? ZS_STEP_UNSUPPORTED : ZS_STEP_FAILED,
+        .code = code,
+        .end = end,
+    };
+}
+
+enum zs_end zs_copy_blame(const struct zs_copy *copy)
+{
+    char byte;
+    if (copy->source->positioned &&
+        zs_sys_pread(copy->source_fd, &byte, 1, copy->source_position) < 0)
+        return ZS_END_SOURCE;
+    return ZS_END_TARGET;
+}
+
+void zs_pipe_grow(int fd, size_t capacity_bytes)
+{
+    int capacity = fcntl(fd, F_GETPIPE_SZ);
+
+    /* EPERM: beyond /proc/sys/fs/pipe-max-size, or the user's pipes hold too many pages already. */
+    while (capacity >= 0 && capacity_bytes > (size_t)capacity) {
+        if (fcntl(fd, F_SETPIPE_SZ, (int)capacity_bytes) >= 0 || errno != EPERM)
+            return;
+        capacity_bytes /= 2;
+    }
+}
+
+static int fail(struct zs_copy *copy, const struct zs_step *step, struct zs_error *error)
+{
+    bool source = step->end == ZS_END_SOURCE;
+    enum zs_error_kind kind =
+        !source && step->code == EPIPE ? ZS_ERROR_PIPE : ZS_ERROR_TRANSFER;
+
+    return zs_error_set(error, kind, source ? copy->source_name : copy->target_name,
+                        source ? "reading" : "writing", step->code,
+                        step->code ? NULL : "the kernel moved no bytes and gave no reason");
+}
+
+/* Whether the source lost bytes that the last step took; if so, how many of them are not its own. */
+static uint64_t excess_of_shrunk_source(const struct zs_copy *copy, uint64_t moved_bytes,
+                                        uint64_t *size_bytes)
+{
+    struct stat status;
+
+    if (copy->source->kind != ZS_KIND_REGULAR || !copy->source->sized ||
+        fstat(copy->source_fd, &status) < 0)
+        return 0;
+    *size_bytes = (uint64_t)status.st_size;
+    if (*size_bytes >= copy->source_position)
+        return 0;
+    uint64_t excess_bytes = copy->source_position - *size_bytes;
+    return excess_bytes < moved_bytes ? excess_bytes : moved_bytes;
+}
+
+/* Books what arrived. -1 if the source shrank below it. */
+static int advance(struct zs_copy *copy, enum zs_engine_id id, uint64_t moved_bytes,
+                   struct zs_error *error)
+{
+    uint64_t size_bytes = 0;
+
+    if (copy->source->positioned)
+        copy->source_position += moved_bytes;
+    copy->excess_bytes = excess_of_shrunk_source(copy, moved_bytes, &size_bytes);
+    moved_bytes -= copy->excess_bytes;
+    copy->done_bytes += moved_bytes;
+    copy->stats->engines[id].bytes += moved_bytes;
+    if (copy->bounded)
+        copy->remaining_bytes -= moved_bytes;
+
+    if (copy->excess_bytes == 0)
+        return 0;
+    copy->source_position -= copy->excess_bytes;
+    return zs_error_set(error, ZS_ERROR_TRANSFER, copy->source_name, "reading", 0,
+                        "the file shrank to %llu bytes while it was copied",
+                        (unsigned long long)size_bytes);
+}
+
+/*
+ * Waits for the end that said EAGAIN. False if it is one that cannot be waited for (EAGAIN from a
+ * file): then it is an error like any other.
+ */
+static bool wait_for_end(const struct zs_copy *copy, const struct zs_step *step, unsigned *stalls)
+{
+    bool source = step->end == ZS_END_SOURCE;
+
+    if (!zs_facts_is_stream(source ? copy->source : copy->target))
+        return false;
+    /* Ready and still EAGAIN, time after time: the two disagree about what ready means. Slow down. */
+    if (++*stalls > 16)
+        (void)usleep(1000);
+    return (source ? zs_sys_wait(copy->source_fd, POLLIN) : zs_sys_wait(copy->target_fd, POLLOUT)) ==
+           0;
+}
+
+enum outcome { COPIED, ENDED, GIVEN_UP, BROKEN };
+
+static enum outcome run_engine(struct zs_copy *copy, const struct zs_engine *engine,
+                               struct zs_step *last, struct zs_error *error);
+
+/*
+ * Brings up to length_bytes from source_fd to the target by `buffer`: the bytes an engine left behind,
+ * or the one byte that tells an end from "cannot". COPIED, ENDED (fewer bytes came) or BROKEN.
+ */
+static enum outcome relay(struct zs_copy *copy, int source_fd, const struct zs_facts *source,
+                          uint64_t length_bytes, struct zs_error *error)
+{
+    struct zs_step last;
+    struct zs_copy part = *copy;
+    part.source_fd = source_fd;
+    part.source = source;
+    part.bounded = true;
+    part.remaining_bytes = length_bytes;
+    part.done_bytes = 0;
+
+    enum outcome outcome = run_engine(&part, &zs_engine_buffer, &last, error);
+    if (copy->source->positioned)
+        copy->source_position += part.done_bytes;
+    if (copy->bounded)
+        copy->remaining_bytes -= part.done_bytes;
+    copy->done_bytes += part.done_bytes;
+    copy->excess_bytes = part.excess_bytes;
+    if (outcome == GIVEN_UP) {
+        (void)fail(copy, &last, error);
+        return BROKEN;
+    }
+    return outcome;
+}
+
+/* An engine has seen the source's end, but not by read(2): see what read(2) says. */
+static enum outcome confirm_end(struct zs_copy *copy, struct zs_error *error)
+{
+    enum outcome outcome = relay(copy, copy->source_fd, copy->source, 1, error);
+    return outcome == COPIED ? GIVEN_UP : outcome;
+}
+
+/* Delivers what an engine that is given up still holds of a stream (a position can be read again). */
+static enum outcome deliver_held(struct zs_copy *copy, const struct zs_engine *engine,
+                                 const void *state, struct zs_error *error)
+{
+    static const struct zs_facts pipe = {.kind = ZS_KIND_PIPE, .readable = true};
+    int fd = -1;
+    uint64_t held_bytes = engine->held ? engine->held(state, &fd) : 0;
+
+    if (held_bytes == 0 || copy->source->positioned)
+        return GIVEN_UP;
+    enum outcome outcome = relay(copy, fd, &pipe, held_bytes, error);
+    return outcome == COPIED ? GIVEN_UP : outcome;
+}
+
+static enum outcome run_steps(struct zs_copy *copy, const struct zs_engine *engine, void *state,
+                              struct zs_step *last, struct zs_error *error)
+{
+    unsigned stalls = 0;
+
+    while (!copy->bounded || copy->remaining_bytes > 0) {
+        *last = engine->step(copy, state);
+        if (last->code == EAGAIN && wait_for_end(copy, last, &stalls))
+            continue;
+        switch (last->verdict) {
+        case ZS_STEP_MOVED:
+            stalls = 0;
+            if (advance(copy, engine->id, last->moved_bytes, error) < 0)
+                return BROKEN;
+            break;
+        case ZS_STEP_END:
+            return engine->end_is_certain ? ENDED : confirm_end(copy, error);
+        case ZS_STEP_UNSUPPORTED:
+            return GIVEN_UP;
+        case ZS_STEP_FAILED:
+            (void)fail(copy, last, error);
+            return BROKEN;
+        }
+    }
+    return COPIED;
+}
+
+/* GIVEN_UP: another engine may go on; *last then says why this one could not. */
+static enum outcome run_engine(struct zs_copy *copy, const struct zs_engine *engine,
+                               struct zs_step *last, struct zs_error *error)
+{
+    struct zs_engine_stats *stats = &copy->stats->engines[engine->id];
+    enum outcome outcome = GIVEN_UP;
+    void *state = NULL;
+
+    int opened = engine->open ? engine->open(copy, &state) : 0;
+    if (opened < 0) {
+        *last = (struct zs_step){.verdict = ZS_STEP_UNSUPPORTED, .code = -opened};
+    } else {
+        outcome = run_steps(copy, engine, state, last, error);
+        if (outcome == GIVEN_UP)
+            outcome = deliver_held(copy, engine, state, error);
+        zs_stats_sample(copy->stats);
+        if (engine->close)
+            engine->close(state);
+    }
+    if (outcome == GIVEN_UP) {
+        stats->refused = true;
+        stats->refused_code = last->code;
+    }
+    return outcome;
+}
+
+int zs_engine_run(struct zs_copy *copy, const struct zs_engine *const *engines, size_t count,
+                  struct zs_error *error)
+{
+    struct zs_step last = {.verdict = ZS_STEP_UNSUPPORTED, .code = ENOSYS};
+
+    for (size_t i = 0; !copy->bounded || copy->remaining_bytes > 0; i++) {
+        if (i == count)
+            return fail(copy, &last, error);
+        switch (run_engine(copy, engines[i], &last, error)) {
+        case COPIED:
+            return 0;
+        case ENDED:
+            copy->source_ended = true;
+            return 0;
+        case GIVEN_UP:
+            break;
+        case BROKEN:
+            return -1;
+        }
+    }
+    return 0;
+}

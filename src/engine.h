@@ -1,0 +1,114 @@
+#ifndef ZS_ENGINE_H
+#define ZS_ENGINE_H
+
+#include "error.h"
+#include "facts.h"
+#include "stats.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* One copy under way, between two open descriptors. Filled by the caller, advanced by the driver. */
+struct zs_copy {
+    int source_fd;
+    int target_fd;
+    const struct zs_facts *source;
+    const struct zs_facts *target;
+    const char *source_name; /* for messages */
+    const char *target_name;
+    uint64_t source_position; /* where the next byte is read, if source->positioned */
+    uint64_t remaining_bytes; /* still to copy, if bounded; else until the source ends */
+    bool bounded;
+    struct zs_stats *stats;
+
+    uint64_t done_bytes;   /* the source's bytes that are in the target */
+    uint64_t excess_bytes; /* bytes behind them in the target that are not the source's */
+    bool source_ended;     /* the source ended before remaining_bytes were copied */
+};
+
+enum zs_verdict {
+    ZS_STEP_MOVED,       /* moved_bytes (at least 1) went from source to target */
+    ZS_STEP_END,         /* the source seems to have no more bytes */
+    ZS_STEP_UNSUPPORTED, /* this engine cannot go on; another one may */
+    ZS_STEP_FAILED,      /* the copy cannot go on, or (EAGAIN) not yet */
+};
+
+enum zs_end { ZS_END_SOURCE, ZS_END_TARGET };
+
+/* The outcome of one step. */
+struct zs_step {
+    enum zs_verdict verdict;
+    uint64_t moved_bytes; /* with MOVED */
+    int code;             /* with UNSUPPORTED and FAILED: errno, or 0 for "moved nothing, no reason" */
+    enum zs_end end;      /* with UNSUPPORTED and FAILED: which end said so */
+};
+
+/*
+ * One way to move bytes. A step moves the bytes at copy->source_position (or the next ones of a
+ * stream) to the target's current position, at most zs_copy_most(copy) of them, and reports how many
+ * arrived; it never changes *copy but for the statistics.
+ */
+struct zs_engine {
+    enum zs_engine_id id;
+
+    /* Why this engine cannot do a copy between such ends, or NULL if it may. Pure. */
+    const char *(*refuse)(const struct zs_facts *source, const struct zs_facts *target);
+
+    /* Sets up *state; 0 or -errno (then the next engine is tried). May be NULL. */
+    int (*open)(struct zs_copy *copy, void **state);
+
+    struct zs_step (*step)(struct zs_copy *copy, void *state);
+
+    /*
+     * Bytes that it took from the source and that are not in the target yet: how many, and the
+     * descriptor they can be read from. NULL: it never holds any that matter to others.
+     */
+    uint64_t (*held)(const void *state, int *fd);
+
+    void (*close)(void *state); /* may be NULL */
+
+    bool end_is_certain; /* its END is the answer of read(2) itself */
+};
+
+extern const struct zs_engine zs_engine_splice;
+extern const struct zs_engine zs_engine_sendfile;
+extern const struct zs_engine zs_engine_map_write;
+extern const struct zs_engine zs_engine_buffer;
+
+/* All of them, by id. */
+extern const struct zs_engine *const zs_engines[ZS_ENGINE_COUNT];
+
+/*
+ * Copies until remaining_bytes are done or the source has ended, by the engines in the order given;
+ * one that cannot go on is followed by the next one at the exact byte.
+ *
+ * 0: done, or copy->source_ended is set. -1: *error is filled; copy->done_bytes are in the target
+ * nonetheless.
+ */
+int zs_engine_run(struct zs_copy *copy, const struct zs_engine *const *engines, size_t count,
+                  struct zs_error *error);
+
+/* For engines. */
+
+/* min(remaining, most): how many bytes a step may move. Never 0 during a step. */
+size_t zs_copy_most(const struct zs_copy *copy, size_t most);
+
+/*
+ * The step that -errno stands for: UNSUPPORTED if another engine may do better, else FAILED. errno
+ * values that no engine overcomes are FAILED at once, so that the message names the first cause.
+ */
+struct zs_step zs_step_of_error(ssize_t negative_errno, enum zs_end end);
+
+struct zs_step zs_step_moved(uint64_t moved_bytes);
+
+/*
+ * Which end an error belongs to, for system calls that read and write in one: a positioned source
+ * is asked by reading one byte.
+ */
+enum zs_end zs_copy_blame(const struct zs_copy *copy);
+
+/* Grows a pipe to capacity_bytes, or as near as the user's limits allow; never shrinks one. */
+void zs_pipe_grow(int fd, size_t capacity_bytes);
+
+#endif

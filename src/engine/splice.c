@@ -1,0 +1,175 @@
+/*
+ * splice: page references through a pipe. Directly where the target is a pipe, or the source is one
+ * and the target is no file; else through a private pipe.
+ */
+
+#include "engine.h"
+#include "sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+/*
+ * The capacity that every pipe in the way is grown to, and what one step moves at most. File to pipe,
+ * 512 MiB into `cat >/dev/null`, Linux 6.18: 0.32 s with the default 64 KiB, 0.07 s from 256 KiB on;
+ * file to file 2.7 GB/s (the 64 KiB of sendfile's hidden pipe) against 4.7 GB/s with 1 MiB. 1 MiB is
+ * also the default limit of users without privileges.
+ */
+enum { PIPE_BYTES = 1024 * 1024 };
+
+/* Copies that fit a pipe as it is created are not worth a system call to grow it. */
+enum { DEFAULT_PIPE_BYTES = 64 * 1024 };
+
+struct splice {
+    int pipe_read;  /* the private pipe, -1 where the ends are spliced directly */
+    int pipe_write;
+    size_t held_bytes; /* in the private pipe */
+};
+
+static const char *refuse(const struct zs_facts *source, const struct zs_facts *target)
+{
+    if (target->append && !zs_facts_is_stream(target))
+        return "it cannot append";
+    /* A terminal's end is one read that gives 0; reading again to be sure would ask the user twice. */
+    if (source->kind == ZS_KIND_TERMINAL)
+        return "its source cannot be a terminal";
+    return NULL;
+}
+
+/*
+ * Splicing from a pipe straight into a file holds the pipe's lock while pages are allocated and so
+ * stalls its writer: pipe to file, 512 MiB, 467 ms (ext4) and 504 ms (XFS) directly, 169 and 94 ms
+ * through a private pipe, Linux 6.18.
+ */
+static bool is_direct(const struct zs_copy *copy)
+{
+    return copy->target->kind == ZS_KIND_PIPE ||
+           (copy->source->kind == ZS_KIND_PIPE && zs_facts_is_stream(copy->target));
+}
+
+static int open_private_pipe(const struct zs_copy *copy, struct splice *splice)
+{
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return -errno;
+    splice->pipe_read = ends[0];
+    splice->pipe_write = ends[1];
+    if (zs_copy_most(copy, PIPE_BYTES) > DEFAULT_PIPE_BYTES)
+        zs_pipe_grow(splice->pipe_write, PIPE_BYTES);
+    return 0;
+}
+
+static int open_splice(struct zs_copy *copy, void **state)
+{
+    struct splice *splice = malloc(sizeof *splice);
+    if (!splice)
+        return -ENOMEM;
+    *splice = (struct splice){.pipe_read = -1, .pipe_write = -1};
+
+    if (zs_copy_most(copy, PIPE_BYTES) > DEFAULT_PIPE_BYTES) {
+        if (copy->source->kind == ZS_KIND_PIPE)
+            zs_pipe_grow(copy->source_fd, PIPE_BYTES);
+        if (copy->target->kind == ZS_KIND_PIPE)
+            zs_pipe_grow(copy->target_fd, PIPE_BYTES);
+    }
+    int opened = is_direct(copy) ? 0 : open_private_pipe(copy, splice);
+    if (opened < 0) {
+        free(splice);
+        return opened;
+    }
+    *state = splice;
+    return 0;
+}
+
+static const uint64_t *position_of(const struct zs_copy *copy)
+{
+    return copy->source->positioned ? &copy->source_position : NULL;
+}
+
+/* Which of two streams spliced directly was not ready. */
+static enum zs_end unready_end(const struct zs_copy *copy)
+{
+    struct pollfd source = {.fd = copy->source_fd, .events = POLLIN};
+    if (!zs_facts_is_stream(copy->source) || poll(&source, 1, 0) > 0)
+        return ZS_END_TARGET;
+    return ZS_END_SOURCE;
+}
+
+static struct zs_step step_directly(struct zs_copy *copy)
+{
+    ssize_t moved = zs_sys_splice(copy->source_fd, position_of(copy), copy->target_fd,
+                                  zs_copy_most(copy, PIPE_BYTES));
+    copy->stats->engines[ZS_ENGINE_SPLICE].calls++;
+    if (moved == -EAGAIN)
+        return zs_step_of_error(moved, unready_end(copy));
+    if (moved < 0)
+        return zs_step_of_error(moved, zs_copy_blame(copy));
+    if (moved == 0)
+        return (struct zs_step){.verdict = ZS_STEP_END};
+    return zs_step_moved((uint64_t)moved);
+}
+
+static struct zs_step step_through_pipe(struct zs_copy *copy, struct splice *splice)
+{
+    struct zs_engine_stats *stats = &copy->stats->engines[ZS_ENGINE_SPLICE];
+
+    if (splice->held_bytes == 0) {
+        ssize_t taken = zs_sys_splice(copy->source_fd, position_of(copy), splice->pipe_write,
+                                      zs_copy_most(copy, PIPE_BYTES));
+        stats->calls++;
+        if (taken < 0)
+            return zs_step_of_error(taken, ZS_END_SOURCE);
+        if (taken == 0)
+            return (struct zs_step){.verdict = ZS_STEP_END};
+        splice->held_bytes = (size_t)taken;
+    }
+
+    ssize_t moved = zs_sys_splice(splice->pipe_read, NULL, copy->target_fd, splice->held_bytes);
+    stats->calls++;
+    if (moved < 0)
+        return zs_step_of_error(moved, ZS_END_TARGET);
+    if (moved == 0) {
+        /* The held pages of a file that was truncated are skipped without an error (ENODATA inside
+         * the kernel, 6.18): the driver will find its end. From a stream it is a refusal. */
+        return (struct zs_step){
+            .verdict = copy->source->positioned ? ZS_STEP_END : ZS_STEP_UNSUPPORTED,
+            .end = ZS_END_TARGET};
+    }
+    splice->held_bytes -= (size_t)moved;
+    return zs_step_moved((uint64_t)moved);
+}
+
+static struct zs_step step(struct zs_copy *copy, void *state)
+{
+    struct splice *splice = state;
+    return splice->pipe_read < 0 ? step_directly(copy) : step_through_pipe(copy, splice);
+}
+
+static uint64_t held(const void *state, int *fd)
+{
+    const struct splice *splice = state;
+    *fd = splice->pipe_read;
+    return splice->held_bytes;
+}
+
+static void close_splice(void *state)
+{
+    struct splice *splice = state;
+    if (splice->pipe_read >= 0) {
+        (void)zs_sys_close(splice->pipe_read);
+        (void)zs_sys_close(splice->pipe_write);
+    }
+    free(splice);
+}
+
+const struct zs_engine zs_engine_splice = {
+    .id = ZS_ENGINE_SPLICE,
+    .refuse = refuse,
+    .open = open_splice,
+    .step = step,
+    .held = held,
+    .close = close_splice,
+};

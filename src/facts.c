@@ -1,0 +1,221 @@
+/* What the ends of a copy are, from stat, statfs, fcntl and lseek. */
+
+#include "facts.h"
+
+#include "sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <stddef.h>
+#include <sys/ioctl.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+static enum zs_kind kind_of_mode(mode_t mode)
+{
+    switch (mode & S_IFMT) {
+    case S_IFREG:
+        return ZS_KIND_REGULAR;
+    case S_IFBLK:
+        return ZS_KIND_BLOCK;
+    case S_IFIFO:
+        return ZS_KIND_PIPE;
+    case S_IFSOCK:
+        return ZS_KIND_SOCKET;
+    case S_IFCHR:
+        return ZS_KIND_CHARACTER;
+    case S_IFDIR:
+        return ZS_KIND_DIRECTORY;
+    default:
+        return ZS_KIND_OTHER; /* anonymous inodes have no type bits (eventfd, Linux 6.18) */
+    }
+}
+
+/*
+ * File systems whose regular files are made up as they are read: st_size is 0 (procfs) or one page
+ * (sysfs), whatever the file holds.
+ */
+static bool is_pseudo_filesystem(uint64_t filesystem)
+{
+    static const uint64_t pseudo[] = {
+        PROC_SUPER_MAGIC, SYSFS_MAGIC,      CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC,
+        DEBUGFS_MAGIC,    TRACEFS_MAGIC,    SECURITYFS_MAGIC,   SELINUX_MAGIC,
+        SMACK_MAGIC,      PSTOREFS_MAGIC,   EFIVARFS_MAGIC,     BPF_FS_MAGIC,
+        NSFS_MAGIC,       BINFMTFS_MAGIC,   0x62656570 /* configfs, not in linux/magic.h */,
+        0x65735543 /* fusectl, likewise */,
+    };
+    for (size_t i = 0; i < sizeof pseudo / sizeof *pseudo; i++) {
+        if (filesystem == pseudo[i])
+            return true;
+    }
+    return false;
+}
+
+/* A file that says it is empty and is not: the size of some FUSE files is not known before reading. */
+static bool hides_its_bytes(int fd, const struct stat *status)
+{
+    char byte;
+    return status->st_size == 0 && zs_sys_pread(fd, &byte, 1, 0) > 0;
+}
+
+static int examine_regular(int fd, const struct stat *status, struct zs_facts *facts)
+{
+    struct statfs filesystem;
+    if (fstatfs(fd, &filesystem) < 0)
+        return -errno;
+    facts->filesystem = (uint64_t)filesystem.f_type;
+
+    bool pseudo = is_pseudo_filesystem(facts->filesystem);
+    facts->sized = !pseudo && !(facts->readable && hides_its_bytes(fd, status));
+    facts->size_bytes = facts->sized ? (uint64_t)status->st_size : 0;
+    return 0;
+}
+
+static int examine_block(int fd, struct zs_facts *facts)
+{
+    if (ioctl(fd, BLKGETSIZE64, &facts->size_bytes) < 0)
+        return -errno;
+    facts->sized = true;
+    return 0;
+}
+
+static int examine_position(int fd, struct zs_facts *facts)
+{
+    off_t position = lseek(fd, 0, SEEK_CUR);
+    if (position < 0)
+        return errno == ESPIPE ? 0 : -errno;
+    facts->positioned = true;
+    facts->position = (uint64_t)position;
+    return 0;
+}
+
+static struct zs_facts facts_of_status(const struct stat *status)
+{
+    return (struct zs_facts){
+        .kind = kind_of_mode(status->st_mode),
+        .device = status->st_dev,
+        .inode = status->st_ino,
+        .special_device = status->st_rdev,
+    };
+}
+
+int zs_facts_of_descriptor(int fd, struct zs_facts *facts)
+{
+    struct stat status;
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0)
+        return -errno;
+
+    struct zs_facts found = facts_of_status(&status);
+    int access = flags & O_ACCMODE;
+    found.readable = access != O_WRONLY;
+    found.writable = access != O_RDONLY;
+    found.append = (flags & O_APPEND) != 0;
+
+    int result = 0;
+    switch (found.kind) {
+    case ZS_KIND_REGULAR:
+        result = examine_regular(fd, &status, &found);
+        if (result == 0)
+            result = examine_position(fd, &found);
+        break;
+    case ZS_KIND_BLOCK:
+        result = examine_block(fd, &found);
+        if (result == 0)
+            result = examine_position(fd, &found);
+        break;
+    case ZS_KIND_CHARACTER:
+        /* Not asked for a position: lseek succeeds on /dev/urandom and the like and means nothing. */
+        if (isatty(fd))
+            found.kind = ZS_KIND_TERMINAL;
+        break;
+    default:
+        break;
+    }
+    if (result == 0)
+        *facts = found;
+    return result;
+}
+
+int zs_facts_of_path(const char *path, struct zs_facts *facts)
+{
+    struct stat status;
+    if (stat(path, &status) < 0) {
+        if (errno != ENOENT)
+            return -errno;
+        *facts = (struct zs_facts){.kind = ZS_KIND_NONE, .writable = true, .sized = true,
+                                   .positioned = true};
+        return 0;
+    }
+    *facts = facts_of_status(&status);
+    facts->readable = facts->writable = true;
+    if (facts->kind == ZS_KIND_REGULAR) {
+        facts->positioned = facts->sized = true;
+        facts->size_bytes = (uint64_t)status.st_size;
+    }
+    return 0;
+}
+
+bool zs_facts_same_file(const struct zs_facts *a, const struct zs_facts *b)
+{
+    if (a->kind != b->kind)
+        return false;
+    switch (a->kind) {
+    case ZS_KIND_REGULAR:
+    case ZS_KIND_PIPE:
+        return a->device == b->device && a->inode == b->inode;
+    case ZS_KIND_BLOCK:
+        return a->special_device == b->special_device;
+    default:
+        /* A terminal, socket or device that is read from and written to has two separate flows. */
+        return false;
+    }
+}
+
+bool zs_facts_mappable(const struct zs_facts *facts)
+{
+    return facts->positioned && facts->sized;
+}
+
+bool zs_facts_is_stream(const struct zs_facts *facts)
+{
+    switch (facts->kind) {
+    case ZS_KIND_PIPE:
+    case ZS_KIND_SOCKET:
+    case ZS_KIND_TERMINAL:
+    case ZS_KIND_CHARACTER:
+    case ZS_KIND_OTHER:
+        return true;
+    default:
+        return false;
+    }
+}
+
+const char *zs_facts_kind_name(enum zs_kind kind)
+{
+    switch (kind) {
+    case ZS_KIND_NONE:
+        return "a file that does not exist";
+    case ZS_KIND_REGULAR:
+        return "a regular file";
+    case ZS_KIND_BLOCK:
+        return "a block device";
+    case ZS_KIND_PIPE:
+        return "a pipe";
+    case ZS_KIND_SOCKET:
+        return "a socket";
+    case ZS_KIND_TERMINAL:
+        return "a terminal";
+    case ZS_KIND_CHARACTER:
+        return "a character device";
+    case ZS_KIND_DIRECTORY:
+        return "a directory";
+    case ZS_KIND_OTHER:
+        break;
+    }
+    return "a special file";
+}

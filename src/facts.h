@@ -1,0 +1,63 @@
+#ifndef ZS_FACTS_H
+#define ZS_FACTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/stat.h>
+#include <sys/types.h>
+
+/* What a file or an open descriptor is, as far as a copy depends on it. Facts are values: taken once. */
+
+enum zs_kind {
+    ZS_KIND_NONE, /* there is no such file (a target to be created) */
+    ZS_KIND_REGULAR,
+    ZS_KIND_BLOCK,
+    ZS_KIND_PIPE, /* a pipe or FIFO */
+    ZS_KIND_SOCKET,
+    ZS_KIND_TERMINAL,
+    ZS_KIND_CHARACTER, /* any other character device */
+    ZS_KIND_DIRECTORY,
+    ZS_KIND_OTHER, /* eventfd, timerfd and their like */
+};
+
+struct zs_facts {
+    enum zs_kind kind;
+    bool readable; /* by the descriptor's access mode */
+    bool writable;
+    bool append;         /* O_APPEND is set: every write goes to the end */
+    bool positioned;     /* reads and writes at explicit positions work */
+    bool sized;          /* size_bytes is the truth; false for a stream */
+    uint64_t position;   /* where the descriptor stands, if positioned */
+    uint64_t size_bytes; /* of the whole file or device, if sized */
+    dev_t device;        /* with inode: identity of a file */
+    ino_t inode;
+    dev_t special_device; /* identity of a block or character device */
+    uint64_t filesystem;  /* f_type of statfs(2) for regular files, else 0 */
+};
+
+/*
+ * What an open descriptor is. Reads at most one byte, by pread, and only from a regular file that
+ * claims to be empty. 0 or -errno.
+ */
+int zs_facts_of_descriptor(int fd, struct zs_facts *facts);
+
+/*
+ * What stat(2) alone tells of a path (symbolic links followed), for a file that must not be opened
+ * yet: position 0, both access modes assumed; a block device's size is not known. 0 or -errno; a path
+ * that does not exist is success with ZS_KIND_NONE.
+ */
+int zs_facts_of_path(const char *path, struct zs_facts *facts);
+
+/* Whether the bytes of both lie in the same place: one regular file, one pipe, one block device. */
+bool zs_facts_same_file(const struct zs_facts *a, const struct zs_facts *b);
+
+/* Whether the page cache holds its bytes at known positions: it can be mapped and sent from. */
+bool zs_facts_mappable(const struct zs_facts *facts);
+
+/* Whether it passes bytes on in order and keeps none: pipe, socket, terminal, character device, other. */
+bool zs_facts_is_stream(const struct zs_facts *facts);
+
+/* The kind in words: "a pipe". */
+const char *zs_facts_kind_name(enum zs_kind kind);
+
+#endif

@@ -1,0 +1,180 @@
+/*
+ * zslice: copies a slice of a file, device or stream without a buffer in between.
+ *
+ * Bytes never enter the program; offsets flow one way:
+ *
+ *     argv -> options -> plan -> engine -> target
+ *                         ^        |
+ *               facts, range      view (mapped source)
+ *
+ * - main(): wiring, signals, messages, and the only place that decides the exit status
+ *     - main.c         (this file)
+ *
+ * - zs_options_parse(): argv to values; the only user of libpopt
+ *     - options.[ch]
+ *     - units.[ch]     (the number grammar)
+ *
+ * - zs_source_open(), zs_target_examine(): what both ends are
+ *     - source.[ch]    (the source, and where standard input is left)
+ *     - target.[ch]    (the target's life: examine, open, prepare, finish or abandon)
+ *     - facts.[ch]     (kind, size, positions, identity of a file)
+ *
+ * - zs_plan_make(): options and facts to a plan, or a refusal; pure
+ *     - plan.[ch]      (placement, same-file check, choice of engines)
+ *     - range.[ch]     (slice algebra)
+ *
+ * - zs_transfer(): carries a plan out
+ *     - transfer.[ch]  (the order of things)
+ *     - engine.[ch]    (the driver: fallback, ends, waiting; read its opening comment)
+ *     - engine/        (splice, sendfile, map-write, buffer: one way to move bytes each)
+ *     - view.[ch]      (views and windows of a mapped file)
+ *
+ * - zs_report_json(), zs_report_summary(): what it amounted to
+ *     - report.[ch]
+ *     - stats.[ch]     (counters; memory)
+ *
+ * - Utilities:
+ *     - sys.[ch]       (system calls: EINTR, length caps, -errno)
+ *     - error.[ch]     (a failure as a value)
+ *     - diag.[ch]      (messages; escaping of names)
+ */
+
+#include "diag.h"
+#include "options.h"
+#include "plan.h"
+#include "report.h"
+#include "source.h"
+#include "target.h"
+#include "transfer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+enum {
+    STATUS_DONE = 0,
+    STATUS_FAILED = 1,
+    STATUS_REFUSED = 2,
+    STATUS_SHORT = 3,
+    STATUS_SIGNAL = 128, /* plus the signal: what the shell makes of a death by it */
+};
+
+/*
+ * Opens /dev/null on standard descriptors that are closed, before anything else gets their number: the
+ * wrong way round, so that using them fails instead of going to a file of ours.
+ */
+static void occupy_closed_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+    }
+}
+
+/*
+ * SIGPIPE: the copy must end in order (standard input left where it should be) before we die of it.
+ * True if it was not ignored when we started. SIGXFSZ: EFBIG says the same, with a message.
+ */
+static bool hold_signals(void)
+{
+    (void)signal(SIGXFSZ, SIG_IGN);
+    return signal(SIGPIPE, SIG_IGN) != SIG_IGN;
+}
+
+static void die_of_sigpipe(void)
+{
+    (void)signal(SIGPIPE, SIG_DFL);
+    (void)raise(SIGPIPE);
+}
+
+static int exit_status(const struct zs_error *error, bool dies_of_sigpipe)
+{
+    switch (error->kind) {
+    case ZS_ERROR_NONE:
+        return STATUS_DONE;
+    case ZS_ERROR_USAGE:
+    case ZS_ERROR_REFUSED:
+        return STATUS_REFUSED;
+    case ZS_ERROR_SHORT:
+        return STATUS_SHORT;
+    case ZS_ERROR_PIPE:
+        return dies_of_sigpipe ? STATUS_SIGNAL + SIGPIPE : STATUS_FAILED;
+    case ZS_ERROR_TRANSFER:
+        break;
+    }
+    return STATUS_FAILED;
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* fails only for clocks that do not exist */
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static int copy_slice(const struct zs_options *options, struct zs_stats *stats,
+                      uint64_t *done_bytes, struct zs_error *error)
+{
+    struct zs_source source;
+    struct zs_target target = {.fd = -1};
+    struct zs_plan plan;
+    int result = -1;
+
+    if (zs_source_open(&source, options->source_path, options->source_name, error) == 0 &&
+        zs_target_examine(&target, options->target_path, options->target_name, error) == 0 &&
+        zs_plan_make(options, &source.facts, &target.facts, &plan, error) == 0)
+        result = zs_transfer(&plan, &source, &target, stats, done_bytes, error);
+
+    zs_target_free(&target);
+    zs_source_close(&source);
+    return result;
+}
+
+/* Everything goes to standard error in one write each, so that lines of several programs do not mix. */
+static void tell(const struct zs_options *options, const struct zs_report *report,
+                 const struct zs_error *error)
+{
+    (void)setvbuf(stderr, NULL, _IOFBF, BUFSIZ);
+    if (error->kind != ZS_ERROR_NONE && report->exit_status < STATUS_SIGNAL)
+        zs_diag_print_error(stderr, error);
+    (void)fflush(stderr);
+    if (options->verbose && report->complete)
+        zs_report_summary(stderr, report);
+    (void)fflush(stderr);
+    if (options->stats_json)
+        zs_report_json(stderr, report);
+    (void)fflush(stderr);
+}
+
+int main(int argc, char **argv)
+{
+    struct zs_options options;
+    struct zs_error error = {0};
+    struct zs_stats stats = {0};
+    struct zs_report report = {.stats = &stats};
+    enum zs_action action;
+    uint64_t start_ns = now_ns();
+
+    occupy_closed_descriptors();
+    bool dies_of_sigpipe = hold_signals();
+    if (zs_options_parse(argc, argv, &options, &action, &error) == 0 &&
+        action == ZS_ACTION_COPY) {
+        stats.sample_memory = options.stats_json;
+        (void)copy_slice(&options, &stats, &report.bytes, &error);
+    }
+
+    report.source = options.source_path;
+    report.target = options.target_path;
+    report.nanoseconds = now_ns() - start_ns;
+    report.complete = error.kind == ZS_ERROR_NONE;
+    report.exit_status = exit_status(&error, dies_of_sigpipe);
+    if (action == ZS_ACTION_COPY || !report.complete)
+        tell(&options, &report, &error);
+    zs_options_free(&options);
+    if (report.exit_status == STATUS_SIGNAL + SIGPIPE)
+        die_of_sigpipe();
+    return report.exit_status;
+}

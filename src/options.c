@@ -1,0 +1,406 @@
+/*
+ * The only user of libpopt. popt tokenizes and prints help; the numbers are ours.
+ *
+ * What popt 1.19 does that we do not want, and how it is avoided:
+ * - The sequence "!#:+" inside an option's value is replaced by the next positional argument. A copy
+ *   of argv has it masked, and the mask is taken off the strings that come back.
+ * - Its numeric types take " 5", "+5" and octal: every value is taken as a string.
+ * - Its own --help ignores write errors: ours checks.
+ * - An unknown letter in a cluster is reported as the whole cluster: we name the letter.
+ * - Aliases from ~/.popt and /etc/popt are read only on request: never requested.
+ */
+
+#include "options.h"
+
+#include <errno.h>
+#include <popt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Values of popt's table; short options use their letter. */
+enum {
+    OPTION_SEEK = 256,
+    OPTION_TRUNCATE,
+    OPTION_ENGINE,
+    OPTION_STATS,
+    OPTION_HELP,
+    OPTION_USAGE,
+    OPTION_VERSION,
+};
+
+#define VALUE(long_name, letter, val, help, value)                                                 \
+    {                                                                                              \
+        long_name, letter, POPT_ARG_STRING, NULL, val, help, value                                 \
+    }
+#define SWITCH(long_name, letter, val, help)                                                       \
+    {                                                                                              \
+        long_name, letter, POPT_ARG_NONE, NULL, val, help, NULL                                    \
+    }
+#define GROUP(table, title)                                                                        \
+    {                                                                                              \
+        NULL, '\0', POPT_ARG_INCLUDE_TABLE, (void *)(table), 0, title, NULL                        \
+    }
+
+static const struct poptOption which_bytes[] = {
+    VALUE("offset", 'o', 'o', "first byte to copy (default 0); -N counts from the end", "POS"),
+    VALUE("length", 'l', 'l', "copy at most this many bytes (default: to the end)", "SIZE"),
+    VALUE("end", 'e', 'e', "stop before this position; -N counts from the end", "POS"),
+    SWITCH("exact", 'x', 'x', "any byte asked for and not there is an error"),
+    POPT_TABLEEND,
+};
+
+static const struct poptOption where_they_go[] = {
+    VALUE("seek", '\0', OPTION_SEEK, "write at this position of TARGET, keep its other bytes", "POS"),
+    SWITCH("append", 'a', 'a', "add at the end of TARGET"),
+    SWITCH("truncate", '\0', OPTION_TRUNCATE, "with --seek: cut TARGET after the slice"),
+    SWITCH("no-clobber", 'n', 'n', "fail if TARGET exists"),
+    POPT_TABLEEND,
+};
+
+static const struct poptOption how[] = {
+    VALUE("engine", '\0', OPTION_ENGINE, "copy by exactly this: splice, sendfile, map-write, buffer",
+          "NAME"),
+    POPT_TABLEEND,
+};
+
+static const struct poptOption report[] = {
+    SWITCH("verbose", 'v', 'v', "print a summary line on standard error"),
+    VALUE("stats", '\0', OPTION_STATS, "print statistics on standard error, in this format", "json"),
+    POPT_TABLEEND,
+};
+
+static const struct poptOption information[] = {
+    SWITCH("help", '\0', OPTION_HELP, "show this help"),
+    SWITCH("usage", '\0', OPTION_USAGE, "show the options in brief"),
+    SWITCH("version", '\0', OPTION_VERSION, "show the version"),
+    POPT_TABLEEND,
+};
+
+static const struct poptOption table[] = {
+    GROUP(which_bytes, "Which bytes:"),
+    GROUP(where_they_go, "Where they go:"),
+    GROUP(how, "How:"),
+    GROUP(report, "Report:"),
+    GROUP(information, "Information:"),
+    POPT_TABLEEND,
+};
+
+static const struct poptOption *const groups[] = {which_bytes, where_they_go, how, report,
+                                                  information};
+
+static const char trap[] = "!#:+";
+
+/* A copy of text with every `from` replaced by `to`, which has the same length; NULL without memory. */
+static char *replaced(const char *text, const char *from, const char *to)
+{
+    char *copy = strdup(text);
+    for (char *at = copy; at && (at = strstr(at, from)) != NULL; at += strlen(from))
+        memcpy(at, to, strlen(from));
+    return copy;
+}
+
+/* Everything that must live as long as the options do. */
+struct parser {
+    poptContext context;
+    char mask[sizeof trap]; /* stands for the trap in argv */
+    int argc;
+    char **argv;   /* masked */
+    char **values; /* as the user wrote them; NULL-terminated */
+    size_t value_count;
+};
+
+/* A mask that no argument contains, so that unmasking gives back exactly what was masked. */
+static void choose_mask(struct parser *parser, int argc, char **argv)
+{
+    memcpy(parser->mask, trap, sizeof trap);
+    for (char c = 1; c < ' '; c++) {
+        bool used = false;
+        parser->mask[2] = c;
+        for (int i = 0; i < argc; i++)
+            used |= strstr(argv[i], parser->mask) != NULL;
+        if (!used)
+            break;
+    }
+}
+
+static struct parser *create_parser(int argc, char **argv)
+{
+    struct parser *parser = calloc(1, sizeof *parser);
+    if (!parser)
+        return NULL;
+    parser->argc = argc;
+    parser->argv = calloc((size_t)argc + 1, sizeof *parser->argv);
+    parser->values = calloc((size_t)argc + 1, sizeof *parser->values);
+    choose_mask(parser, argc, argv);
+    for (int i = 0; parser->argv && i < argc; i++) {
+        parser->argv[i] = replaced(argv[i], trap, parser->mask);
+        if (!parser->argv[i])
+            return parser;
+    }
+    if (parser->argv && parser->values)
+        parser->context =
+            poptGetContext(NULL, argc, (const char **)parser->argv, table, POPT_CONTEXT_NO_EXEC);
+    return parser;
+}
+
+/* Unmasks a string and keeps it until zs_options_free. Every one comes from its own word of argv. */
+static const char *keep(struct parser *parser, const char *text)
+{
+    char *kept = replaced(text, parser->mask, trap);
+    if (kept)
+        parser->values[parser->value_count++] = kept;
+    return kept;
+}
+
+static int usage_error(struct zs_error *error, const char *option, const char *reason)
+{
+    return zs_error_set(error, ZS_ERROR_USAGE, option, NULL, 0, "%s", reason);
+}
+
+static int number_error(struct zs_error *error, const char *option, const char *text, int code)
+{
+    if (code == -ERANGE)
+        return zs_error_set(error, ZS_ERROR_USAGE, option, NULL, 0,
+                            "'%s' is beyond 64 bits (2^64-1 bytes)", text);
+    return zs_error_set(error, ZS_ERROR_USAGE, option, NULL, 0,
+                        "'%s' is not a number of bytes such as 4096, 64K, 10MB, 8s or 0x1f", text);
+}
+
+static int parse_position(const char *option, const char *text, struct zs_position *position,
+                          struct zs_error *error)
+{
+    int result = zs_units_parse_position(text, position);
+    return result < 0 ? number_error(error, option, text, result) : 0;
+}
+
+static int parse_size(const char *option, const char *text, uint64_t *size_bytes,
+                      struct zs_error *error)
+{
+    int result = zs_units_parse_size(text, size_bytes);
+    return result < 0 ? number_error(error, option, text, result) : 0;
+}
+
+static int parse_engine(const char *text, struct zs_options *options, struct zs_error *error)
+{
+    options->engine_forced = strcmp(text, "auto") != 0;
+    if (!options->engine_forced)
+        return 0;
+    for (int i = 0; i < ZS_ENGINE_COUNT; i++) {
+        if (strcmp(text, zs_engine_names[i]) == 0) {
+            options->engine = (enum zs_engine_id)i;
+            return 0;
+        }
+    }
+    return zs_error_set(error, ZS_ERROR_USAGE, "--engine", NULL, 0,
+                        "there is no engine '%s', only auto, splice, sendfile, map-write, buffer",
+                        text);
+}
+
+static int parse_stats(const char *text, struct zs_options *options, struct zs_error *error)
+{
+    if (strcmp(text, "json") != 0)
+        return zs_error_set(error, ZS_ERROR_USAGE, "--stats", NULL, 0,
+                            "there is no format '%s', only json", text);
+    options->stats_json = true;
+    return 0;
+}
+
+static int take_value(int option, const char *text, struct zs_options *options,
+                      struct zs_error *error)
+{
+    switch (option) {
+    case 'o':
+        return parse_position("--offset", text, &options->slice.offset, error);
+    case 'l':
+        options->slice.has_length = true;
+        return parse_size("--length", text, &options->slice.length_bytes, error);
+    case 'e':
+        options->slice.has_end = true;
+        return parse_position("--end", text, &options->slice.end, error);
+    case OPTION_SEEK:
+        options->has_seek = true;
+        return parse_position("--seek", text, &options->seek, error);
+    case OPTION_ENGINE:
+        return parse_engine(text, options, error);
+    default:
+        return parse_stats(text, options, error);
+    }
+}
+
+static int print_information(poptContext context, int option, enum zs_action *action,
+                             struct zs_error *error)
+{
+    *action = ZS_ACTION_DONE;
+    if (option == OPTION_HELP)
+        poptPrintHelp(context, stdout, 0);
+    else if (option == OPTION_USAGE)
+        poptPrintUsage(context, stdout, 0);
+    else
+        (void)puts("zslice " ZSLICE_VERSION);
+
+    errno = 0;
+    bool failed = ferror(stdout) != 0;
+    if (fclose(stdout) != 0 || failed)
+        return zs_error_set(error, ZS_ERROR_TRANSFER, "standard output", "writing",
+                            errno ? errno : EIO, NULL);
+    return 0;
+}
+
+/* Takes one option. 1 if it ends the command line (--help). */
+static int take_option(int option, struct parser *parser, struct zs_options *options,
+                       enum zs_action *action, struct zs_error *error)
+{
+    switch (option) {
+    case 'x':
+        options->exact = true;
+        return 0;
+    case 'a':
+        options->append = true;
+        return 0;
+    case 'n':
+        options->no_clobber = true;
+        return 0;
+    case 'v':
+        options->verbose = true;
+        return 0;
+    case OPTION_TRUNCATE:
+        options->truncate = true;
+        return 0;
+    case OPTION_HELP:
+    case OPTION_USAGE:
+    case OPTION_VERSION:
+        return print_information(parser->context, option, action, error) < 0 ? -1 : 1;
+    default:
+        break;
+    }
+
+    char *masked = poptGetOptArg(parser->context);
+    const char *text = masked ? keep(parser, masked) : NULL;
+    free(masked);
+    if (!text)
+        return zs_error_set(error, ZS_ERROR_TRANSFER, "zslice", "parsing options", ENOMEM, NULL);
+    return take_value(option, text, options, error);
+}
+
+static bool is_option_letter(char letter)
+{
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
+        for (const struct poptOption *o = groups[i]; o->longName; o++) {
+            if (o->shortName == letter)
+                return true;
+        }
+    }
+    return false;
+}
+
+static int bad_option(struct parser *parser, int code, struct zs_error *error)
+{
+    const char *masked = poptBadOption(parser->context, 0);
+    const char *word = keep(parser, masked ? masked : "");
+
+    if (!word)
+        word = "zslice";
+    if (code != POPT_ERROR_BADOPT)
+        return usage_error(error, word,
+                           code == POPT_ERROR_NOARG         ? "it needs a value"
+                           : code == POPT_ERROR_UNWANTEDARG ? "it takes no value"
+                                                            : poptStrerror(code));
+    if (word[0] == '-' && word[1] != '-') {
+        const char *letter = word + 1;
+        while (is_option_letter(*letter))
+            letter++;
+        if (*letter && letter > word + 1)
+            return zs_error_set(error, ZS_ERROR_USAGE, word, NULL, 0, "unknown option -%c", *letter);
+    }
+    return usage_error(error, word, "unknown option");
+}
+
+/* Combinations that are wrong whatever the files are. */
+static int check_combinations(const struct zs_options *options, struct zs_error *error)
+{
+    if (options->slice.has_length && options->slice.has_end)
+        return usage_error(error, "--end", "it cannot be combined with --length");
+    if (options->has_seek && options->append)
+        return usage_error(error, "--append", "it cannot be combined with --seek");
+    if (options->no_clobber && (options->has_seek || options->append))
+        return usage_error(error, "--no-clobber",
+                           "it cannot be combined with --seek or --append");
+    if (options->truncate && !options->has_seek)
+        return usage_error(error, "--truncate",
+                           "it needs --seek (without it, TARGET is emptied first anyway)");
+    if (options->no_clobber && strcmp(options->target_path, "-") == 0)
+        return usage_error(error, "--no-clobber", "it needs TARGET to be a file given by its path");
+    return 0;
+}
+
+static int take_positionals(struct parser *parser, struct zs_options *options,
+                            struct zs_error *error)
+{
+    const char *words[3] = {NULL};
+
+    for (size_t i = 0; i < 3 && poptPeekArg(parser->context); i++) {
+        words[i] = keep(parser, poptGetArg(parser->context));
+        if (!words[i])
+            return zs_error_set(error, ZS_ERROR_TRANSFER, "zslice", "parsing options", ENOMEM, NULL);
+    }
+    if (words[2])
+        return usage_error(error, words[2], "unexpected; there is one SOURCE and one TARGET");
+    if (words[0])
+        options->source_path = words[0];
+    if (words[1])
+        options->target_path = words[1];
+    if (strcmp(options->source_path, "-") != 0)
+        options->source_name = options->source_path;
+    if (strcmp(options->target_path, "-") != 0)
+        options->target_name = options->target_path;
+    return 0;
+}
+
+int zs_options_parse(int argc, char **argv, struct zs_options *options, enum zs_action *action,
+                     struct zs_error *error)
+{
+    *action = ZS_ACTION_COPY;
+    *options = (struct zs_options){
+        .source_path = "-",
+        .target_path = "-",
+        .source_name = "standard input",
+        .target_name = "standard output",
+    };
+
+    struct parser *parser = create_parser(argc, argv);
+    options->parser = parser;
+    if (!parser || !parser->context)
+        return zs_error_set(error, ZS_ERROR_TRANSFER, "zslice", "parsing options", ENOMEM, NULL);
+    poptSetOtherOptionHelp(parser->context, "[OPTION]... [SOURCE [TARGET]]");
+
+    int option;
+    while ((option = poptGetNextOpt(parser->context)) >= 0) {
+        int taken = take_option(option, parser, options, action, error);
+        if (taken != 0)
+            return taken < 0 ? -1 : 0;
+    }
+    if (option < -1)
+        return bad_option(parser, option, error);
+    if (take_positionals(parser, options, error) < 0)
+        return -1;
+    return check_combinations(options, error);
+}
+
+void zs_options_free(struct zs_options *options)
+{
+    struct parser *parser = options->parser;
+
+    if (!parser)
+        return;
+    if (parser->context)
+        (void)poptFreeContext(parser->context);
+    for (int i = 0; parser->argv && i < parser->argc; i++)
+        free(parser->argv[i]);
+    for (size_t i = 0; parser->values && i < parser->value_count; i++)
+        free(parser->values[i]);
+    free(parser->argv);
+    free(parser->values);
+    free(parser);
+    options->parser = NULL;
+}

@@ -1,0 +1,137 @@
+/* The two forms of a run's report. */
+
+#include "report.h"
+
+#include "diag.h"
+
+#include <string.h>
+
+static void print_json_string(FILE *stream, const char *text)
+{
+    (void)fputc('"', stream);
+    while (*text) {
+        unsigned code_point = 0;
+        size_t length = zs_diag_utf8_length(text, &code_point);
+
+        if (length == 0) {
+            (void)fprintf(stream, "\\udc%02x", (unsigned char)*text++);
+            continue;
+        }
+        if (code_point == '"' || code_point == '\\')
+            (void)fprintf(stream, "\\%c", *text);
+        else if (code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0))
+            (void)fprintf(stream, "\\u%04x", code_point);
+        else
+            (void)fwrite(text, 1, length, stream);
+        text += length;
+    }
+    (void)fputc('"', stream);
+}
+
+static void print_text(FILE *stream, const char *key, const char *value)
+{
+    (void)fprintf(stream, "\"%s\":", key);
+    print_json_string(stream, value);
+    (void)fputc(',', stream);
+}
+
+static void print_number(FILE *stream, const char *key, uint64_t value)
+{
+    (void)fprintf(stream, "\"%s\":%llu,", key, (unsigned long long)value);
+}
+
+static double seconds(const struct zs_report *report)
+{
+    return (double)report->nanoseconds / 1e9;
+}
+
+static double bytes_per_second(const struct zs_report *report)
+{
+    return report->nanoseconds ? (double)report->bytes / seconds(report) : 0;
+}
+
+static void print_engines(FILE *stream, const struct zs_stats *stats)
+{
+    const char *comma = "";
+
+    (void)fputs("\"engines\":{", stream);
+    for (int i = 0; i < ZS_ENGINE_COUNT; i++) {
+        const struct zs_engine_stats *engine = &stats->engines[i];
+        if (engine->bytes == 0)
+            continue;
+        (void)fprintf(stream, "%s\"%s\":{\"bytes\":%llu,\"calls\":%llu}", comma, zs_engine_names[i],
+                      (unsigned long long)engine->bytes, (unsigned long long)engine->calls);
+        comma = ",";
+    }
+    (void)fputs("},", stream);
+}
+
+static void print_refused(FILE *stream, const struct zs_stats *stats)
+{
+    const char *comma = "";
+
+    (void)fputs("\"refused\":{", stream);
+    for (int i = 0; i < ZS_ENGINE_COUNT; i++) {
+        const struct zs_engine_stats *engine = &stats->engines[i];
+        if (!engine->refused)
+            continue;
+        const char *name = engine->refused_code ? strerrorname_np(engine->refused_code) : NULL;
+        (void)fprintf(stream, "%s\"%s\":\"%s\"", comma, zs_engine_names[i], name ? name : "0");
+        comma = ",";
+    }
+    (void)fputs("},", stream);
+}
+
+void zs_report_json(FILE *stream, const struct zs_report *report)
+{
+    struct zs_memory memory = zs_stats_memory();
+    uint64_t anonymous = report->stats->peak_anonymous_bytes;
+
+    (void)fputc('{', stream);
+    print_text(stream, "version", ZSLICE_VERSION);
+    print_text(stream, "source", report->source);
+    print_text(stream, "target", report->target);
+    print_number(stream, "bytes", report->bytes);
+    (void)fprintf(stream, "\"seconds\":%.9f,", seconds(report));
+    (void)fprintf(stream, "\"bytes_per_second\":%.0f,", bytes_per_second(report));
+    print_number(stream, "ranges", 1);
+    print_number(stream, "user_copied_bytes", report->stats->user_copied_bytes);
+    print_engines(stream, report->stats);
+    print_refused(stream, report->stats);
+    print_number(stream, "peak_rss_bytes", memory.peak_rss_bytes);
+    print_number(stream, "peak_anonymous_bytes",
+                 memory.anonymous_bytes > anonymous ? memory.anonymous_bytes : anonymous);
+    print_number(stream, "major_faults", memory.major_faults);
+    print_number(stream, "minor_faults", memory.minor_faults);
+    (void)fprintf(stream, "\"complete\":%s,", report->complete ? "true" : "false");
+    (void)fprintf(stream, "\"exit_status\":%d}\n", report->exit_status);
+}
+
+/* 1234567 as "1.2 MB": decimal units, as dd and pv have them for rates. */
+static void print_scaled(FILE *stream, double value)
+{
+    static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
+    size_t unit = 0;
+
+    for (; value >= 999.5 && unit + 1 < sizeof units / sizeof *units; unit++)
+        value /= 1000;
+    (void)fprintf(stream, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+}
+
+void zs_report_summary(FILE *stream, const struct zs_report *report)
+{
+    const char *separator = ", by ";
+
+    (void)fprintf(stream, "zslice: %llu bytes (", (unsigned long long)report->bytes);
+    print_scaled(stream, (double)report->bytes);
+    (void)fprintf(stream, ") in %.6f s, ", seconds(report));
+    print_scaled(stream, bytes_per_second(report));
+    (void)fputs("/s", stream);
+    for (int i = 0; i < ZS_ENGINE_COUNT; i++) {
+        if (report->stats->engines[i].bytes == 0)
+            continue;
+        (void)fprintf(stream, "%s%s", separator, zs_engine_names[i]);
+        separator = ", ";
+    }
+    (void)fputc('\n', stream);
+}

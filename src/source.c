@@ -1,0 +1,44 @@
+/* Opening the source, and leaving standard input where the next reader expects it. */
+
+#include "source.h"
+
+#include "sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+int zs_source_open(struct zs_source *source, const char *path, const char *name,
+                   struct zs_error *error)
+{
+    *source = (struct zs_source){.name = name, .fd = STDIN_FILENO, .inherited = true};
+
+    if (strcmp(path, "-") != 0) {
+        source->inherited = false;
+        source->fd = zs_sys_open(path, O_RDONLY, 0);
+        if (source->fd < 0)
+            return zs_error_set(error, ZS_ERROR_REFUSED, name, "opening", -source->fd, NULL);
+    }
+    int examined = zs_facts_of_descriptor(source->fd, &source->facts);
+    if (examined < 0)
+        return zs_error_set(error, ZS_ERROR_REFUSED, name, "examining", -examined, NULL);
+    return 0;
+}
+
+int zs_source_leave(struct zs_source *source, uint64_t position, struct zs_error *error)
+{
+    if (!source->inherited || !source->facts.positioned)
+        return 0;
+    if (lseek(source->fd, (off_t)position, SEEK_SET) < 0)
+        return zs_error_set(error, ZS_ERROR_TRANSFER, source->name, "moving behind the slice",
+                            errno, NULL);
+    return 0;
+}
+
+void zs_source_close(struct zs_source *source)
+{
+    if (!source->inherited && source->fd >= 0)
+        (void)zs_sys_close(source->fd); /* it was only read: nothing can be lost */
+    source->fd = -1;
+}

@@ -1,0 +1,29 @@
+#ifndef ZS_SOURCE_H
+#define ZS_SOURCE_H
+
+#include "error.h"
+#include "facts.h"
+
+#include <stdint.h>
+
+/* The source as an open descriptor. */
+struct zs_source {
+    const char *name; /* for messages; borrowed */
+    int fd;           /* -1 if not open */
+    bool inherited;   /* standard input: left open, and left where its last used byte ends */
+    struct zs_facts facts;
+};
+
+/* path: "-" is standard input. 0, or -1 with *error (REFUSED). */
+int zs_source_open(struct zs_source *source, const char *path, const char *name,
+                   struct zs_error *error);
+
+/*
+ * Moves an inherited descriptor that has positions to `position`, so that the next reader in the
+ * script goes on behind the slice. 0, or -1 with *error.
+ */
+int zs_source_leave(struct zs_source *source, uint64_t position, struct zs_error *error);
+
+void zs_source_close(struct zs_source *source);
+
+#endif

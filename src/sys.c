@@ -1,0 +1,70 @@
+/* EINTR, length caps and -errno, nothing more. */
+
+#include "sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/sendfile.h>
+#include <unistd.h>
+
+/* Evaluates call until it is not interrupted; its value is the result, or -errno. */
+#define RETRY(call)                                                                                \
+    __extension__({                                                                                \
+        __typeof__(call) result_;                                                                  \
+        do {                                                                                       \
+            result_ = (call);                                                                      \
+        } while (result_ < 0 && errno == EINTR);                                                   \
+        result_ < 0 ? -errno : result_;                                                            \
+    })
+
+static size_t cap(size_t length_bytes)
+{
+    return length_bytes < ZS_SYS_MOST ? length_bytes : ZS_SYS_MOST;
+}
+
+ssize_t zs_sys_read(int fd, void *buffer, size_t length_bytes)
+{
+    return RETRY(read(fd, buffer, cap(length_bytes)));
+}
+
+ssize_t zs_sys_pread(int fd, void *buffer, size_t length_bytes, uint64_t position)
+{
+    return RETRY(pread(fd, buffer, cap(length_bytes), (off_t)position));
+}
+
+ssize_t zs_sys_write(int fd, const void *bytes, size_t length_bytes)
+{
+    return RETRY(write(fd, bytes, cap(length_bytes)));
+}
+
+ssize_t zs_sys_splice(int source_fd, const uint64_t *source_position, int target_fd,
+                      size_t length_bytes)
+{
+    off_t position = source_position ? (off_t)*source_position : 0;
+    return RETRY(splice(source_fd, source_position ? &position : NULL, target_fd, NULL,
+                        cap(length_bytes), SPLICE_F_MOVE));
+}
+
+ssize_t zs_sys_sendfile(int target_fd, int source_fd, uint64_t source_position, size_t length_bytes)
+{
+    off_t position = (off_t)source_position;
+    return RETRY(sendfile(target_fd, source_fd, &position, cap(length_bytes)));
+}
+
+int zs_sys_open(const char *path, int flags, mode_t mode)
+{
+    return RETRY(open(path, flags | O_CLOEXEC | O_NOCTTY, mode));
+}
+
+int zs_sys_close(int fd)
+{
+    return close(fd) < 0 && errno != EINTR ? -errno : 0;
+}
+
+int zs_sys_wait(int fd, short events)
+{
+    struct pollfd waited = {.fd = fd, .events = events};
+    int ready = RETRY(poll(&waited, 1, -1));
+    return ready < 0 ? ready : 0;
+}

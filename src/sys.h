@@ -1,0 +1,36 @@
+#ifndef ZS_SYS_H
+#define ZS_SYS_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/*
+ * System calls as the rest of the program wants them: a count of bytes (or 0) on success, -errno on
+ * failure, repeated when a signal interrupted them, one call never longer than ZS_SYS_MOST bytes.
+ * Nothing more: what an errno means is decided by the engines and the driver.
+ */
+
+/* 128 MiB: far below the 2 GiB at which calls are cut, and short enough to notice signals between. */
+#define ZS_SYS_MOST ((size_t)128 << 20)
+
+ssize_t zs_sys_read(int fd, void *buffer, size_t length_bytes);
+ssize_t zs_sys_pread(int fd, void *buffer, size_t length_bytes, uint64_t position);
+ssize_t zs_sys_write(int fd, const void *bytes, size_t length_bytes);
+
+/* source_position: where to read, not changed; NULL reads at the descriptor's own position. */
+ssize_t zs_sys_splice(int source_fd, const uint64_t *source_position, int target_fd,
+                      size_t length_bytes);
+ssize_t zs_sys_sendfile(int target_fd, int source_fd, uint64_t source_position,
+                        size_t length_bytes);
+
+/* A descriptor or -errno. O_CLOEXEC and O_NOCTTY are added. */
+int zs_sys_open(const char *path, int flags, mode_t mode);
+
+/* EINTR is success: on Linux the descriptor is gone and nothing is known to be lost. */
+int zs_sys_close(int fd);
+
+/* Waits until fd is ready for events (POLLIN, POLLOUT), or has an error or hang-up to report. */
+int zs_sys_wait(int fd, short events);
+
+#endif

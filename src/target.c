@@ -1,0 +1,352 @@
+/*
+ * The target's life. Invariants: nothing is created, emptied or written before the plan is known to be
+ * valid; the file is never longer than its good bytes (space is reserved behind its end, not by
+ * growing it); what a failure leaves behind is either nothing or described.
+ */
+
+#include "target.h"
+
+#include "sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+typedef unsigned long long ull; /* for printf */
+
+/*
+ * Reserving costs one call and saves the file system from allocating piece by piece: worth it on ext4
+ * from 256 KiB (60 against 58 microseconds; at 1 MiB 224 against 176), no gain on XFS and tmpfs, where
+ * it finds a full disk early. Linux 6.18.
+ */
+#define RESERVE_FROM_BYTES ((uint64_t)256 * 1024)
+
+/* A failure before anything was touched. */
+static int refused(const struct zs_target *target, const char *operation, int code,
+                   const char *detail, struct zs_error *error)
+{
+    return zs_error_set(error, ZS_ERROR_REFUSED, target->name, operation, code,
+                        detail ? "%s" : NULL, detail);
+}
+
+static int failed(const struct zs_target *target, const char *operation, int code,
+                  struct zs_error *error)
+{
+    return zs_error_set(error, ZS_ERROR_TRANSFER, target->name, operation, code, NULL);
+}
+
+static int examine_block_device(struct zs_target *target, struct zs_error *error)
+{
+    target->fd = zs_sys_open(target->path, O_WRONLY | O_EXCL, 0);
+    if (target->fd < 0)
+        return refused(target, "opening", -target->fd,
+                       target->fd == -EBUSY ? "it is mounted or otherwise in use" : NULL, error);
+    int examined = zs_facts_of_descriptor(target->fd, &target->facts);
+    return examined < 0 ? refused(target, "examining", -examined, NULL, error) : 0;
+}
+
+int zs_target_examine(struct zs_target *target, const char *path, const char *name,
+                      struct zs_error *error)
+{
+    *target = (struct zs_target){.path = path, .name = name, .fd = -1};
+
+    if (strcmp(path, "-") == 0) {
+        target->inherited = true;
+        target->fd = STDOUT_FILENO;
+        int examined = zs_facts_of_descriptor(target->fd, &target->facts);
+        return examined < 0 ? refused(target, "examining", -examined, NULL, error) : 0;
+    }
+    int examined = zs_facts_of_path(path, &target->facts);
+    if (examined < 0)
+        return refused(target, "examining", -examined, NULL, error);
+    if (target->facts.kind == ZS_KIND_BLOCK)
+        return examine_block_device(target, error);
+    return 0;
+}
+
+/* The path that a symbolic link names, relative to the link's folder; NULL with errno set. */
+static char *follow_link(const char *link)
+{
+    char named[4096];
+    char *path = NULL;
+
+    ssize_t length = readlink(link, named, sizeof named);
+    if (length < 0)
+        return NULL;
+    if ((size_t)length == sizeof named) {
+        errno = ENAMETOOLONG;
+        return NULL;
+    }
+    const char *slash = strrchr(link, '/');
+    int folder_length = named[0] == '/' || !slash ? 0 : (int)(slash - link) + 1;
+    if (asprintf(&path, "%.*s%.*s", folder_length, link, (int)length, named) < 0) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    return path;
+}
+
+/*
+ * Creates the file with O_EXCL, so that it is certain to be ours to remove again. A symbolic link to
+ * nothing counts as existing for O_EXCL; it is followed by hand, as open(2) would without O_EXCL.
+ * A descriptor or -errno; *created_path is the caller's to free.
+ */
+static int create_file(const char *path, bool follow, char **created_path)
+{
+    char *current = strdup(path);
+
+    for (int links = 0; current; links++) {
+        int fd = zs_sys_open(current, O_WRONLY | O_CREAT | O_EXCL, 0666);
+        if (fd >= 0) {
+            *created_path = current;
+            return fd;
+        }
+        char *next = fd == -EEXIST && follow && links < 40 ? follow_link(current) : NULL;
+        if (!next) {
+            free(current);
+            return fd;
+        }
+        free(current);
+        current = next;
+    }
+    return -ENOMEM;
+}
+
+static int open_new(struct zs_target *target, const struct zs_plan *plan, struct zs_error *error)
+{
+    target->fd = create_file(target->path, !plan->must_create, &target->created_path);
+    if (target->fd < 0)
+        return refused(target, "creating", -target->fd,
+                       target->fd == -ENOENT ? "its folder does not exist" : NULL, error);
+
+    /* Set afterwards, for O_APPEND and O_EXCL have nothing to do with each other in create_file. */
+    if (plan->placement == ZS_PLACE_APPEND && fcntl(target->fd, F_SETFL, O_APPEND) < 0)
+        return refused(target, "opening", errno, NULL, error);
+    return 0;
+}
+
+static int open_existing(struct zs_target *target, const struct zs_plan *plan,
+                         struct zs_error *error)
+{
+    struct stat status;
+    int append = plan->placement == ZS_PLACE_APPEND ? O_APPEND : 0;
+
+    target->fd = zs_sys_open(target->path, O_WRONLY | append, 0);
+    if (target->fd < 0)
+        return refused(target, "opening", -target->fd, NULL, error);
+    if (fstat(target->fd, &status) < 0)
+        return refused(target, "examining", errno, NULL, error);
+    if (status.st_dev != target->facts.device || status.st_ino != target->facts.inode)
+        return refused(target, "opening", 0, "another file took its place meanwhile", error);
+    return 0;
+}
+
+int zs_target_open(struct zs_target *target, const struct zs_plan *plan, struct zs_error *error)
+{
+    if (target->fd >= 0)
+        return 0;
+    return target->facts.kind == ZS_KIND_NONE ? open_new(target, plan, error)
+                                              : open_existing(target, plan, error);
+}
+
+/* btrfs is left out: reserving there gives up compression, and a write into reserved space can find
+ * the disk full all the same, as it goes to new blocks (Linux 6.18). */
+static bool can_reserve(const struct zs_target *target)
+{
+    struct statfs filesystem;
+    return fstatfs(target->fd, &filesystem) == 0 && filesystem.f_type != BTRFS_SUPER_MAGIC;
+}
+
+/* Frees blocks behind the end of the file. Best effort: they are lost to nobody but this file. */
+static void give_back(struct zs_target *target)
+{
+    struct stat status;
+
+    if (target->reserved_end > 0 && fstat(target->fd, &status) == 0 &&
+        (uint64_t)status.st_size < target->reserved_end)
+        (void)!ftruncate(target->fd, status.st_size);
+    target->reserved_end = 0;
+}
+
+/*
+ * Reserves the blocks of [start, end) that lie behind the end of the file, without changing its size.
+ * A full disk is an error; that it cannot be done is none.
+ */
+static int reserve(struct zs_target *target, uint64_t size, uint64_t start, uint64_t end,
+                   struct zs_error *error)
+{
+    if (start < size)
+        start = size;
+    if (start >= end)
+        return 0;
+
+    target->reserved_end = end;
+    int result;
+    do {
+        result = fallocate(target->fd, FALLOC_FL_KEEP_SIZE, (off_t)start, (off_t)(end - start));
+    } while (result < 0 && errno == EINTR);
+    if (result == 0)
+        return 0;
+    int code = errno;
+    give_back(target); /* ext4 keeps what it got before it found the disk full */
+    if (code != ENOSPC && code != EDQUOT)
+        return 0;
+    return zs_error_set(error, ZS_ERROR_TRANSFER, target->name, "reserving space", code,
+                        "the slice needs %llu bytes more", (ull)(end - start));
+}
+
+/*
+ * Empties a file that is to hold the slice only. The space that the slice needs beyond the old bytes
+ * is reserved first, so that a full disk is found while they are still there.
+ */
+static int empty(struct zs_target *target, uint64_t size, uint64_t reserve_bytes,
+                 struct zs_error *error)
+{
+    if (size == 0)
+        return 0;
+    if (reserve_bytes > 0 && reserve(target, size, 0, reserve_bytes, error) < 0)
+        return -1;
+    if (ftruncate(target->fd, 0) < 0)
+        return failed(target, "truncating", errno, error);
+    target->emptied = true;
+    return 0;
+}
+
+static int prepare_regular(struct zs_target *target, const struct zs_plan *plan,
+                           struct zs_error *error)
+{
+    bool whole = plan->placement == ZS_PLACE_WHOLE;
+    uint64_t size = target->facts.kind == ZS_KIND_NONE ? 0 : target->facts.size_bytes;
+    uint64_t reserve_bytes = plan->reserve_bytes;
+
+    if (reserve_bytes < RESERVE_FROM_BYTES || !can_reserve(target))
+        reserve_bytes = 0;
+    if (whole) {
+        if (empty(target, size, reserve_bytes, error) < 0)
+            return -1;
+        size = 0;
+    }
+    if (reserve_bytes == 0)
+        return 0;
+    return reserve(target, size, plan->target_position, plan->target_position + reserve_bytes,
+                   error);
+}
+
+int zs_target_prepare(struct zs_target *target, const struct zs_plan *plan, struct zs_error *error)
+{
+    bool regular = target->facts.kind == ZS_KIND_REGULAR || target->facts.kind == ZS_KIND_NONE;
+
+    if (regular && prepare_regular(target, plan, error) < 0)
+        return -1;
+    if ((regular || target->facts.kind == ZS_KIND_BLOCK) && !target->facts.append &&
+        plan->target_position != target->facts.position &&
+        lseek(target->fd, (off_t)plan->target_position, SEEK_SET) < 0)
+        return failed(target, "seeking", errno, error);
+    return 0;
+}
+
+static int cut(struct zs_target *target, uint64_t end, struct zs_error *error)
+{
+    struct stat status;
+
+    if (fstat(target->fd, &status) < 0)
+        return failed(target, "examining", errno, error);
+    /* Only if it differs: XFS flushes the file even then (13 ms for 64 MiB, Linux 6.18). */
+    if ((uint64_t)status.st_size > end && ftruncate(target->fd, (off_t)end) < 0)
+        return failed(target, "truncating", errno, error);
+    return 0;
+}
+
+static int close_target(struct zs_target *target, struct zs_error *error)
+{
+    int closed = zs_sys_close(target->fd);
+    target->fd = -1;
+    return closed < 0 ? failed(target, "closing", -closed, error) : 0;
+}
+
+int zs_target_finish(struct zs_target *target, const struct zs_plan *plan, uint64_t done_bytes,
+                     struct zs_error *error)
+{
+    uint64_t end = plan->target_position + done_bytes;
+    int result = 0;
+
+    if (plan->cut_after)
+        result = cut(target, end, error);
+    if (end < target->reserved_end)
+        give_back(target);
+    int closed = close_target(target, error);
+    return result < 0 ? result : closed;
+}
+
+/* True if the excess is gone. */
+static bool take_back(struct zs_target *target, const struct zs_plan *plan, uint64_t done_bytes,
+                      uint64_t excess_bytes)
+{
+    struct stat status;
+    uint64_t good_end = plan->target_position + done_bytes;
+
+    if (fstat(target->fd, &status) < 0 || !S_ISREG(status.st_mode) ||
+        (uint64_t)status.st_size != good_end + excess_bytes ||
+        ftruncate(target->fd, (off_t)good_end) < 0)
+        return false;
+    return target->facts.append || lseek(target->fd, (off_t)good_end, SEEK_SET) >= 0;
+}
+
+/* Removes the file that was created, unless another one has its name by now. */
+static bool remove_created(const struct zs_target *target)
+{
+    struct stat ours, named;
+
+    return target->created_path && fstat(target->fd, &ours) == 0 &&
+           lstat(target->created_path, &named) == 0 && ours.st_dev == named.st_dev &&
+           ours.st_ino == named.st_ino && unlink(target->created_path) == 0;
+}
+
+static void describe_remains(const struct zs_target *target, const struct zs_plan *plan,
+                             uint64_t done_bytes, struct zs_error *error)
+{
+    if (done_bytes == 0) {
+        if (target->emptied)
+            zs_error_append(error, "%s is empty now", target->name);
+        return;
+    }
+    if (zs_facts_is_stream(&target->facts))
+        zs_error_append(error, "%llu bytes were delivered", (ull)done_bytes);
+    else if (plan->target_position == 0)
+        zs_error_append(error, "the first %llu bytes of %s are good", (ull)done_bytes,
+                        target->name);
+    else
+        zs_error_append(error, "%llu bytes of %s from position %llu on are good", (ull)done_bytes,
+                        target->name, (ull)plan->target_position);
+}
+
+void zs_target_abandon(struct zs_target *target, const struct zs_plan *plan, uint64_t done_bytes,
+                       uint64_t excess_bytes, struct zs_error *error)
+{
+    struct zs_error ignored = {0};
+
+    if (target->fd < 0)
+        return;
+    bool wrong = excess_bytes > 0 && !take_back(target, plan, done_bytes, excess_bytes);
+    if (done_bytes > 0 || wrong || !remove_created(target)) {
+        give_back(target);
+        describe_remains(target, plan, done_bytes, error);
+    }
+    if (wrong)
+        zs_error_append(error, "the %llu bytes behind them are not the source's",
+                        (ull)excess_bytes);
+    (void)close_target(target, &ignored); /* the first failure is the one to report */
+}
+
+void zs_target_free(struct zs_target *target)
+{
+    if (!target->inherited && target->fd >= 0)
+        (void)zs_sys_close(target->fd);
+    free(target->created_path);
+    *target = (struct zs_target){.fd = -1};
+}

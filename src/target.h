@@ -1,0 +1,54 @@
+#ifndef ZS_TARGET_H
+#define ZS_TARGET_H
+
+#include "error.h"
+#include "facts.h"
+#include "plan.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * The target, through its life: examined, opened, prepared, written by the engines, then finished or
+ * abandoned. Each function returns 0, or -1 with *error.
+ */
+struct zs_target {
+    const char *path; /* "-": standard output; borrowed */
+    const char *name; /* for messages; borrowed */
+    int fd;           /* -1 if not open */
+    bool inherited;
+    struct zs_facts facts; /* from before anything was done to it */
+    char *created_path;    /* the file made by zs_target_open, symbolic links resolved; else NULL */
+    bool emptied;          /* it held bytes, and they are gone */
+    uint64_t reserved_end; /* blocks are reserved up to this position; 0: none */
+};
+
+/*
+ * Finds out what the target is. Changes nothing; opens only a block device (O_EXCL, so that a mounted
+ * one is refused), which has no other way to tell its size.
+ */
+int zs_target_examine(struct zs_target *target, const char *path, const char *name,
+                      struct zs_error *error);
+
+/* Opens it, creates it if it does not exist; an existing one keeps its bytes. REFUSED on failure. */
+int zs_target_open(struct zs_target *target, const struct zs_plan *plan, struct zs_error *error);
+
+/* Reserves space, empties it if the slice is to be all of it, and moves to where the slice begins. */
+int zs_target_prepare(struct zs_target *target, const struct zs_plan *plan, struct zs_error *error);
+
+/* After done_bytes were written and no more will be: cuts what the plan cuts, and closes. */
+int zs_target_finish(struct zs_target *target, const struct zs_plan *plan, uint64_t done_bytes,
+                     struct zs_error *error);
+
+/*
+ * After a failure. Takes back excess_bytes that lie behind the done_bytes and are not the source's,
+ * gives back reserved space, removes a file it created if nothing was written to it, closes. What is
+ * left in the target is added to *error, which is set.
+ */
+void zs_target_abandon(struct zs_target *target, const struct zs_plan *plan, uint64_t done_bytes,
+                       uint64_t excess_bytes, struct zs_error *error);
+
+/* Closes what is still open (a plan that was never carried out) and frees. */
+void zs_target_free(struct zs_target *target);
+
+#endif

@@ -1,0 +1,161 @@
+/*
+ * A plan, carried out step by step: open the target, drop what precedes the slice in a stream, prepare
+ * the target, copy, finish. In this order, a stream that ends before its offset leaves the target as it
+ * was, and a target that cannot be opened is found before a byte of the stream is used.
+ */
+
+#include "transfer.h"
+
+#include "engine.h"
+#include "sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+typedef unsigned long long ull; /* for printf */
+
+static int too_short(const struct zs_source *source, uint64_t offset_bytes, struct zs_error *error)
+{
+    return zs_error_set(error, ZS_ERROR_SHORT, source->name, "slicing", 0,
+                        "it ended before the offset %llu", (ull)offset_bytes);
+}
+
+/*
+ * A file that has positions but no size (/proc): the slice's first byte need not be there, but the
+ * one before it must, else the offset is beyond the end.
+ */
+static int check_offset(const struct zs_source *source, const struct zs_plan *plan,
+                        struct zs_error *error)
+{
+    char byte;
+    ssize_t got = zs_sys_pread(source->fd, &byte, 1, plan->source_position - 1);
+
+    if (got < 0)
+        return zs_error_set(error, ZS_ERROR_TRANSFER, source->name, "reading", (int)-got, NULL);
+    return got == 0 ? too_short(source, plan->range.start, error) : 0;
+}
+
+/* Reads and drops what precedes the slice in a stream: a copy to /dev/null. */
+static int drop(const struct zs_source *source, uint64_t offset_bytes, struct zs_stats *stats,
+                struct zs_error *error)
+{
+    static const char null_path[] = "/dev/null";
+    const struct zs_engine *engines[] = {&zs_engine_splice, &zs_engine_buffer};
+    bool cannot_splice;
+    struct zs_stats drop_stats = {.sample_memory = stats->sample_memory};
+    struct zs_facts null_facts;
+    int fd = zs_sys_open(null_path, O_WRONLY, 0);
+
+    if (fd < 0)
+        return zs_error_set(error, ZS_ERROR_TRANSFER, null_path, "opening", -fd, NULL);
+    int result = zs_facts_of_descriptor(fd, &null_facts);
+    if (result < 0) {
+        (void)zs_error_set(error, ZS_ERROR_TRANSFER, null_path, "examining", -result, NULL);
+        goto out;
+    }
+
+    struct zs_copy copy = {.source_fd = source->fd,
+                           .target_fd = fd,
+                           .source = &source->facts,
+                           .target = &null_facts,
+                           .source_name = source->name,
+                           .target_name = null_path,
+                           .remaining_bytes = offset_bytes,
+                           .bounded = true,
+                           .stats = &drop_stats};
+    cannot_splice = zs_engine_splice.refuse(&source->facts, &null_facts) != NULL;
+    result = zs_engine_run(&copy, engines + cannot_splice, cannot_splice ? 1 : 2, error);
+    stats->user_copied_bytes += drop_stats.user_copied_bytes;
+    stats->peak_anonymous_bytes = drop_stats.peak_anonymous_bytes;
+    if (result == 0 && copy.source_ended)
+        result = too_short(source, offset_bytes, error);
+out:
+    (void)zs_sys_close(fd);
+    return result;
+}
+
+/* Brings the source to the slice's first byte. */
+static int approach(const struct zs_source *source, const struct zs_plan *plan,
+                    struct zs_stats *stats, struct zs_error *error)
+{
+    if (plan->range.start == 0 || source->facts.sized)
+        return 0;
+    if (source->facts.positioned)
+        return check_offset(source, plan, error);
+    return drop(source, plan->range.start, stats, error);
+}
+
+/* The source ended early: whether that is a failure. */
+static int judge_end(const struct zs_copy *copy, const struct zs_plan *plan, struct zs_error *error)
+{
+    if (!copy->source_ended)
+        return 0;
+    if (copy->source->sized)
+        return zs_error_set(error, ZS_ERROR_TRANSFER, copy->source_name, "reading", 0,
+                            "it ended %llu bytes early, as if it had shrunk meanwhile",
+                            (ull)copy->remaining_bytes);
+    if (plan->exact && plan->range.bounded)
+        return zs_error_set(error, ZS_ERROR_SHORT, copy->source_name, "slicing", 0,
+                            "it ended %llu bytes before the end of the slice",
+                            (ull)copy->remaining_bytes);
+    return 0;
+}
+
+static int copy_slice(struct zs_copy *copy, const struct zs_plan *plan, struct zs_error *error)
+{
+    const struct zs_engine *engines[ZS_ENGINE_COUNT];
+
+    for (size_t i = 0; i < plan->engine_count; i++)
+        engines[i] = zs_engines[plan->engines[i]];
+    if (zs_engine_run(copy, engines, plan->engine_count, error) < 0)
+        return -1;
+    return judge_end(copy, plan, error);
+}
+
+/* The one engine that the user wants could not go on: say so, and whether it even began. */
+static void explain_forced_engine(const struct zs_copy *copy, const struct zs_plan *plan,
+                                  const struct zs_target *target, struct zs_error *error)
+{
+    enum zs_engine_id id = plan->engines[0];
+
+    if (!plan->engine_forced || !copy->stats->engines[id].refused ||
+        error->kind != ZS_ERROR_TRANSFER)
+        return;
+    zs_error_append(error, "--engine=%s cannot do this copy", zs_engine_names[id]);
+    if (copy->done_bytes == 0 && !target->emptied)
+        error->kind = ZS_ERROR_REFUSED;
+}
+
+int zs_transfer(const struct zs_plan *plan, struct zs_source *source, struct zs_target *target,
+                struct zs_stats *stats, uint64_t *done_bytes, struct zs_error *error)
+{
+    *done_bytes = 0;
+    if (zs_target_open(target, plan, error) < 0 || approach(source, plan, stats, error) < 0 ||
+        zs_target_prepare(target, plan, error) < 0) {
+        zs_target_abandon(target, plan, 0, 0, error);
+        return -1;
+    }
+
+    struct zs_copy copy = {.source_fd = source->fd,
+                           .target_fd = target->fd,
+                           .source = &source->facts,
+                           .target = &target->facts,
+                           .source_name = source->name,
+                           .target_name = target->name,
+                           .source_position = plan->source_position,
+                           .remaining_bytes = plan->range.length_bytes,
+                           .bounded = plan->range.bounded,
+                           .stats = stats};
+    int result = copy_slice(&copy, plan, error);
+    *done_bytes = copy.done_bytes;
+    if (result == 0) {
+        result = zs_target_finish(target, plan, copy.done_bytes, error);
+    } else {
+        explain_forced_engine(&copy, plan, target, error);
+        zs_target_abandon(target, plan, copy.done_bytes, copy.excess_bytes, error);
+    }
+
+    if (zs_source_leave(source, copy.source_position, error) < 0)
+        result = -1;
+    return result;
+}

@@ -1,0 +1,19 @@
+#ifndef ZS_TRANSFER_H
+#define ZS_TRANSFER_H
+
+#include "error.h"
+#include "plan.h"
+#include "source.h"
+#include "stats.h"
+#include "target.h"
+
+#include <stdint.h>
+
+/*
+ * Carries out a plan from the opening of the target to its close. 0, or -1 with *error; either way
+ * *done_bytes of the slice are in the target, and standard input stands behind the last byte used.
+ */
+int zs_transfer(const struct zs_plan *plan, struct zs_source *source, struct zs_target *target,
+                struct zs_stats *stats, uint64_t *done_bytes, struct zs_error *error);
+
+#endif
