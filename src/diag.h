@@ -14,8 +14,8 @@
 void zs_diag_print_escaped(FILE *stream, const char *text);
 
 /*
- * The length of the valid UTF-8 sequence at text (which is not ""), 0 if there is none. *code_point is
- * set if there is one.
+ * The length of the valid UTF-8 sequence at text (which is not ""), 0 if there is none. *code_point
+ * is set if there is one.
  */
 size_t zs_diag_utf8_length(const char *text, unsigned *code_point);
 

@@ -4,10 +4,11 @@
  *
  * Positions. The target is written at its descriptor's own position (or its end, with O_APPEND), so
  * whatever an engine wrote is where the next one goes on, and an inherited descriptor always stands
- * behind the last byte delivered, even after SIGKILL. A source that has positions is read at explicit
- * ones that only the driver advances, by what has arrived in the target and never by what was read:
- * bytes that an engine has read ahead are simply read again by the next engine. A stream cannot be
- * read again, so an engine that is given up hands over what it holds, and `buffer` delivers it.
+ * behind the last byte delivered, even after SIGKILL. A source that has positions is read at
+ * explicit ones that only the driver advances, by what has arrived in the target and never by what
+ * was read: bytes that an engine has read ahead are simply read again by the next engine. A stream
+ * cannot be read again, so an engine that is given up hands over what it holds, and `buffer`
+ * delivers it.
  *
  * Ends. In-kernel copying answers 0 both at the end of a source and where it cannot serve it (some
  * /proc files, kernel 6.18), so a 0 from anything but read(2) is confirmed by reading one byte.
@@ -16,8 +17,8 @@
  * reads as zeros, and so does that of a page referenced from a pipe. So the size is looked at after
  * each step, and what was taken from beyond it is reported as excess, for the target to take back.
  *
- * Waiting. EAGAIN comes only from non-blocking descriptors that we inherited and whose flags are not
- * ours to change; we wait with poll and never spin.
+ * Waiting. EAGAIN comes only from non-blocking descriptors that we inherited and whose flags are
+ * not ours to change; we wait with poll and never spin.
  */
 
 #include "engine.h"
@@ -48,8 +49,8 @@ struct zs_step zs_step_moved(uint64_t moved_bytes)
 }
 
 /*
- * The errno values that say "not this way" rather than "not at all". Falling back is always safe: if
- * the cause was real, read and write of the last engine meet it again and name it.
+ * The errno values that say "not this way" rather than "not at all". Falling back is always safe:
+ * if the cause was real, read and write of the last engine meet it again and name it.
  */
 static bool another_engine_may_do(int code)
 {
@@ -63,8 +64,8 @@ static bool another_engine_may_do(int code)
     case EACCES:     /* it may not be mapped */
     case ESPIPE:     /* the call wants a position and there is none */
     case ENOMEM:     /* no address space for a window, no pages for a pipe */
-    case EFAULT:     /* a mapped page that cannot be read: read(2) knows whether it is EIO or the end */
-    case EAGAIN:     /* from an end that cannot be waited for, see below */
+    case EFAULT: /* a mapped page that cannot be read: read(2) knows whether it is EIO or the end */
+    case EAGAIN: /* from an end that cannot be waited for, see below */
         return true;
     default:
         return false;
@@ -105,15 +106,16 @@ void zs_pipe_grow(int fd, size_t capacity_bytes)
 static int fail(struct zs_copy *copy, const struct zs_step *step, struct zs_error *error)
 {
     bool source = step->end == ZS_END_SOURCE;
-    enum zs_error_kind kind =
-        !source && step->code == EPIPE ? ZS_ERROR_PIPE : ZS_ERROR_TRANSFER;
+    enum zs_error_kind kind = !source && step->code == EPIPE ? ZS_ERROR_PIPE : ZS_ERROR_TRANSFER;
 
     return zs_error_set(error, kind, source ? copy->source_name : copy->target_name,
                         source ? "reading" : "writing", step->code,
                         step->code ? NULL : "the kernel moved no bytes and gave no reason");
 }
 
-/* Whether the source lost bytes that the last step took; if so, how many of them are not its own. */
+/*
+ * Whether the source lost bytes that the last step took; if so, how many of them are not its own.
+ */
 static uint64_t excess_of_shrunk_source(const struct zs_copy *copy, uint64_t moved_bytes,
                                         uint64_t *size_bytes)
 {
@@ -162,11 +164,13 @@ static bool wait_for_end(const struct zs_copy *copy, const struct zs_step *step,
 
     if (!zs_facts_is_stream(source ? copy->source : copy->target))
         return false;
-    /* Ready and still EAGAIN, time after time: the two disagree about what ready means. Slow down. */
+    /*
+     * Ready and still EAGAIN, time after time: the two disagree about what ready means. Slow down.
+     */
     if (++*stalls > 16)
         (void)usleep(1000);
-    return (source ? zs_sys_wait(copy->source_fd, POLLIN) : zs_sys_wait(copy->target_fd, POLLOUT)) ==
-           0;
+    return (source ? zs_sys_wait(copy->source_fd, POLLIN)
+                   : zs_sys_wait(copy->target_fd, POLLOUT)) == 0;
 }
 
 enum outcome { COPIED, ENDED, GIVEN_UP, BROKEN };
@@ -175,8 +179,9 @@ static enum outcome run_engine(struct zs_copy *copy, const struct zs_engine *eng
                                struct zs_step *last, struct zs_error *error);
 
 /*
- * Brings up to length_bytes from source_fd to the target by `buffer`: the bytes an engine left behind,
- * or the one byte that tells an end from "cannot". COPIED, ENDED (fewer bytes came) or BROKEN.
+ * Brings up to length_bytes from source_fd to the target by `buffer`: the bytes an engine left
+ * behind, or the one byte that tells an end from "cannot". COPIED, ENDED (fewer bytes came) or
+ * BROKEN.
  */
 static enum outcome relay(struct zs_copy *copy, int source_fd, const struct zs_facts *source,
                           uint64_t length_bytes, struct zs_error *error)
@@ -210,7 +215,9 @@ static enum outcome confirm_end(struct zs_copy *copy, struct zs_error *error)
     return outcome == COPIED ? GIVEN_UP : outcome;
 }
 
-/* Delivers what an engine that is given up still holds of a stream (a position can be read again). */
+/*
+ * Delivers what an engine that is given up still holds of a stream (a position can be read again).
+ */
 static enum outcome deliver_held(struct zs_copy *copy, const struct zs_engine *engine,
                                  const void *state, struct zs_error *error)
 {

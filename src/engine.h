@@ -9,7 +9,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* One copy under way, between two open descriptors. Filled by the caller, advanced by the driver. */
+/*
+ * One copy under way, between two open descriptors. Filled by the caller, advanced by the driver.
+ */
 struct zs_copy {
     int source_fd;
     int target_fd;
@@ -40,14 +42,14 @@ enum zs_end { ZS_END_SOURCE, ZS_END_TARGET };
 struct zs_step {
     enum zs_verdict verdict;
     uint64_t moved_bytes; /* with MOVED */
-    int code;             /* with UNSUPPORTED and FAILED: errno, or 0 for "moved nothing, no reason" */
-    enum zs_end end;      /* with UNSUPPORTED and FAILED: which end said so */
+    int code;        /* with UNSUPPORTED and FAILED: errno, or 0 for "moved nothing, no reason" */
+    enum zs_end end; /* with UNSUPPORTED and FAILED: which end said so */
 };
 
 /*
  * One way to move bytes. A step moves the bytes at copy->source_position (or the next ones of a
- * stream) to the target's current position, at most zs_copy_most(copy) of them, and reports how many
- * arrived; it never changes *copy but for the statistics.
+ * stream) to the target's current position, at most zs_copy_most(copy) of them, and reports how
+ * many arrived; it never changes *copy but for the statistics.
  */
 struct zs_engine {
     enum zs_engine_id id;

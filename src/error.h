@@ -22,7 +22,7 @@ struct zs_error {
     const char *object;    /* file, end or option at fault; borrowed, outlives the error */
     const char *operation; /* what was being done, static; NULL leaves the part out */
     int code;              /* errno value whose text is the reason, or 0 */
-    char detail[256];      /* more of the reason, or all of it where code is 0; may hold user text */
+    char detail[256]; /* more of the reason, or all of it where code is 0; may hold user text */
 };
 
 /* Fills *error unless it holds one already. format may be NULL: no detail. Always returns -1. */

@@ -40,10 +40,21 @@ static enum zs_kind kind_of_mode(mode_t mode)
 static bool is_pseudo_filesystem(uint64_t filesystem)
 {
     static const uint64_t pseudo[] = {
-        PROC_SUPER_MAGIC, SYSFS_MAGIC,      CGROUP_SUPER_MAGIC, CGROUP2_SUPER_MAGIC,
-        DEBUGFS_MAGIC,    TRACEFS_MAGIC,    SECURITYFS_MAGIC,   SELINUX_MAGIC,
-        SMACK_MAGIC,      PSTOREFS_MAGIC,   EFIVARFS_MAGIC,     BPF_FS_MAGIC,
-        NSFS_MAGIC,       BINFMTFS_MAGIC,   0x62656570 /* configfs, not in linux/magic.h */,
+        PROC_SUPER_MAGIC,
+        SYSFS_MAGIC,
+        CGROUP_SUPER_MAGIC,
+        CGROUP2_SUPER_MAGIC,
+        DEBUGFS_MAGIC,
+        TRACEFS_MAGIC,
+        SECURITYFS_MAGIC,
+        SELINUX_MAGIC,
+        SMACK_MAGIC,
+        PSTOREFS_MAGIC,
+        EFIVARFS_MAGIC,
+        BPF_FS_MAGIC,
+        NSFS_MAGIC,
+        BINFMTFS_MAGIC,
+        0x62656570 /* configfs, not in linux/magic.h */,
         0x65735543 /* fusectl, likewise */,
     };
     for (size_t i = 0; i < sizeof pseudo / sizeof *pseudo; i++) {
@@ -53,7 +64,9 @@ static bool is_pseudo_filesystem(uint64_t filesystem)
     return false;
 }
 
-/* A file that says it is empty and is not: the size of some FUSE files is not known before reading. */
+/*
+ * A file that says it is empty and is not: the size of some FUSE files is not known before reading.
+ */
 static bool hides_its_bytes(int fd, const struct stat *status)
 {
     char byte;
@@ -129,7 +142,9 @@ int zs_facts_of_descriptor(int fd, struct zs_facts *facts)
             result = examine_position(fd, &found);
         break;
     case ZS_KIND_CHARACTER:
-        /* Not asked for a position: lseek succeeds on /dev/urandom and the like and means nothing. */
+        /*
+         * Not asked for a position: lseek succeeds on /dev/urandom and the like and means nothing.
+         */
         if (isatty(fd))
             found.kind = ZS_KIND_TERMINAL;
         break;
@@ -147,8 +162,8 @@ int zs_facts_of_path(const char *path, struct zs_facts *facts)
     if (stat(path, &status) < 0) {
         if (errno != ENOENT)
             return -errno;
-        *facts = (struct zs_facts){.kind = ZS_KIND_NONE, .writable = true, .sized = true,
-                                   .positioned = true};
+        *facts = (struct zs_facts){
+            .kind = ZS_KIND_NONE, .writable = true, .sized = true, .positioned = true};
         return 0;
     }
     *facts = facts_of_status(&status);

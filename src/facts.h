@@ -6,7 +6,10 @@
 #include <sys/stat.h>
 #include <sys/types.h>
 
-/* What a file or an open descriptor is, as far as a copy depends on it. Facts are values: taken once. */
+/*
+ * What a file or an open descriptor is, as far as a copy depends on it. Facts are values: taken
+ * once.
+ */
 
 enum zs_kind {
     ZS_KIND_NONE, /* there is no such file (a target to be created) */
@@ -43,8 +46,8 @@ int zs_facts_of_descriptor(int fd, struct zs_facts *facts);
 
 /*
  * What stat(2) alone tells of a path (symbolic links followed), for a file that must not be opened
- * yet: position 0, both access modes assumed; a block device's size is not known. 0 or -errno; a path
- * that does not exist is success with ZS_KIND_NONE.
+ * yet: position 0, both access modes assumed; a block device's size is not known. 0 or -errno; a
+ * path that does not exist is success with ZS_KIND_NONE.
  */
 int zs_facts_of_path(const char *path, struct zs_facts *facts);
 
@@ -54,7 +57,10 @@ bool zs_facts_same_file(const struct zs_facts *a, const struct zs_facts *b);
 /* Whether the page cache holds its bytes at known positions: it can be mapped and sent from. */
 bool zs_facts_mappable(const struct zs_facts *facts);
 
-/* Whether it passes bytes on in order and keeps none: pipe, socket, terminal, character device, other. */
+/*
+ * Whether it passes bytes on in order and keeps none: pipe, socket, terminal, character device,
+ * other.
+ */
 bool zs_facts_is_stream(const struct zs_facts *facts);
 
 /* The kind in words: "a pipe". */

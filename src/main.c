@@ -63,8 +63,8 @@ enum {
 };
 
 /*
- * Opens /dev/null on standard descriptors that are closed, before anything else gets their number: the
- * wrong way round, so that using them fails instead of going to a file of ours.
+ * Opens /dev/null on standard descriptors that are closed, before anything else gets their number:
+ * the wrong way round, so that using them fails instead of going to a file of ours.
  */
 static void occupy_closed_descriptors(void)
 {
@@ -133,7 +133,10 @@ static int copy_slice(const struct zs_options *options, struct zs_stats *stats,
     return result;
 }
 
-/* Everything goes to standard error in one write each, so that lines of several programs do not mix. */
+/*
+ * Everything goes to standard error in one write each, so that lines of several programs do not
+ * mix.
+ */
 static void tell(const struct zs_options *options, const struct zs_report *report,
                  const struct zs_error *error)
 {
@@ -160,8 +163,7 @@ int main(int argc, char **argv)
 
     occupy_closed_descriptors();
     bool dies_of_sigpipe = hold_signals();
-    if (zs_options_parse(argc, argv, &options, &action, &error) == 0 &&
-        action == ZS_ACTION_COPY) {
+    if (zs_options_parse(argc, argv, &options, &action, &error) == 0 && action == ZS_ACTION_COPY) {
         stats.sample_memory = options.stats_json;
         (void)copy_slice(&options, &stats, &report.bytes, &error);
     }

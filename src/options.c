@@ -2,8 +2,8 @@
  * The only user of libpopt. popt tokenizes and prints help; the numbers are ours.
  *
  * What popt 1.19 does that we do not want, and how it is avoided:
- * - The sequence "!#:+" inside an option's value is replaced by the next positional argument. A copy
- *   of argv has it masked, and the mask is taken off the strings that come back.
+ * - The sequence "!#:+" inside an option's value is replaced by the next positional argument. A
+ * copy of argv has it masked, and the mask is taken off the strings that come back.
  * - Its numeric types take " 5", "+5" and octal: every value is taken as a string.
  * - Its own --help ignores write errors: ours checks.
  * - An unknown letter in a cluster is reported as the whole cluster: we name the letter.
@@ -51,7 +51,8 @@ static const struct poptOption which_bytes[] = {
 };
 
 static const struct poptOption where_they_go[] = {
-    VALUE("seek", '\0', OPTION_SEEK, "write at this position of TARGET, keep its other bytes", "POS"),
+    VALUE("seek", '\0', OPTION_SEEK, "write at this position of TARGET, keep its other bytes",
+          "POS"),
     SWITCH("append", 'a', 'a', "add at the end of TARGET"),
     SWITCH("truncate", '\0', OPTION_TRUNCATE, "with --seek: cut TARGET after the slice"),
     SWITCH("no-clobber", 'n', 'n', "fail if TARGET exists"),
@@ -59,14 +60,15 @@ static const struct poptOption where_they_go[] = {
 };
 
 static const struct poptOption how[] = {
-    VALUE("engine", '\0', OPTION_ENGINE, "copy by exactly this: splice, sendfile, map-write, buffer",
-          "NAME"),
+    VALUE("engine", '\0', OPTION_ENGINE,
+          "copy by exactly this: splice, sendfile, map-write, buffer", "NAME"),
     POPT_TABLEEND,
 };
 
 static const struct poptOption report[] = {
     SWITCH("verbose", 'v', 'v', "print a summary line on standard error"),
-    VALUE("stats", '\0', OPTION_STATS, "print statistics on standard error, in this format", "json"),
+    VALUE("stats", '\0', OPTION_STATS, "print statistics on standard error, in this format",
+          "json"),
     POPT_TABLEEND,
 };
 
@@ -78,12 +80,8 @@ static const struct poptOption information[] = {
 };
 
 static const struct poptOption table[] = {
-    GROUP(which_bytes, "Which bytes:"),
-    GROUP(where_they_go, "Where they go:"),
-    GROUP(how, "How:"),
-    GROUP(report, "Report:"),
-    GROUP(information, "Information:"),
-    POPT_TABLEEND,
+    GROUP(which_bytes, "Which bytes:"), GROUP(where_they_go, "Where they go:"), GROUP(how, "How:"),
+    GROUP(report, "Report:"),           GROUP(information, "Information:"),     POPT_TABLEEND,
 };
 
 static const struct poptOption *const groups[] = {which_bytes, where_they_go, how, report,
@@ -91,7 +89,10 @@ static const struct poptOption *const groups[] = {which_bytes, where_they_go, ho
 
 static const char trap[] = "!#:+";
 
-/* A copy of text with every `from` replaced by `to`, which has the same length; NULL without memory. */
+/*
+ * A copy of text with every `from` replaced by `to`, which has the same length; NULL without
+ * memory.
+ */
 static char *replaced(const char *text, const char *from, const char *to)
 {
     char *copy = strdup(text);
@@ -144,7 +145,9 @@ static struct parser *create_parser(int argc, char **argv)
     return parser;
 }
 
-/* Unmasks a string and keeps it until zs_options_free. Every one comes from its own word of argv. */
+/*
+ * Unmasks a string and keeps it until zs_options_free. Every one comes from its own word of argv.
+ */
 static const char *keep(struct parser *parser, const char *text)
 {
     char *kept = replaced(text, parser->mask, trap);
@@ -311,7 +314,8 @@ static int bad_option(struct parser *parser, int code, struct zs_error *error)
         while (is_option_letter(*letter))
             letter++;
         if (*letter && letter > word + 1)
-            return zs_error_set(error, ZS_ERROR_USAGE, word, NULL, 0, "unknown option -%c", *letter);
+            return zs_error_set(error, ZS_ERROR_USAGE, word, NULL, 0, "unknown option -%c",
+                                *letter);
     }
     return usage_error(error, word, "unknown option");
 }
@@ -324,8 +328,7 @@ static int check_combinations(const struct zs_options *options, struct zs_error 
     if (options->has_seek && options->append)
         return usage_error(error, "--append", "it cannot be combined with --seek");
     if (options->no_clobber && (options->has_seek || options->append))
-        return usage_error(error, "--no-clobber",
-                           "it cannot be combined with --seek or --append");
+        return usage_error(error, "--no-clobber", "it cannot be combined with --seek or --append");
     if (options->truncate && !options->has_seek)
         return usage_error(error, "--truncate",
                            "it needs --seek (without it, TARGET is emptied first anyway)");
@@ -342,7 +345,8 @@ static int take_positionals(struct parser *parser, struct zs_options *options,
     for (size_t i = 0; i < 3 && poptPeekArg(parser->context); i++) {
         words[i] = keep(parser, poptGetArg(parser->context));
         if (!words[i])
-            return zs_error_set(error, ZS_ERROR_TRANSFER, "zslice", "parsing options", ENOMEM, NULL);
+            return zs_error_set(error, ZS_ERROR_TRANSFER, "zslice", "parsing options", ENOMEM,
+                                NULL);
     }
     if (words[2])
         return usage_error(error, words[2], "unexpected; there is one SOURCE and one TARGET");

@@ -39,9 +39,9 @@ struct zs_options {
 };
 
 /*
- * Parses argv (argv[0] is the program). Prints help, usage or version itself, on standard output. 0,
- * or -1 with *error filled. Either way zs_options_free must be called, after the last use of *options
- * and of *error, whose strings it owns.
+ * Parses argv (argv[0] is the program). Prints help, usage or version itself, on standard output.
+ * 0, or -1 with *error filled. Either way zs_options_free must be called, after the last use of
+ * *options and of *error, whose strings it owns.
  */
 int zs_options_parse(int argc, char **argv, struct zs_options *options, enum zs_action *action,
                      struct zs_error *error);

@@ -191,9 +191,9 @@ static int check_same_file(const struct planning *p)
 }
 
 /*
- * Sizes up to which a copy from file to file is best made with the fewest system calls: microseconds
- * at 64 KiB on ext4, Linux 6.18: sendfile 31, splice through a private pipe 37, map-write 42; at
- * 256 KiB 84, 63, 86.
+ * Sizes up to which a copy from file to file is best made with the fewest system calls:
+ * microseconds at 64 KiB on ext4, Linux 6.18: sendfile 31, splice through a private pipe 37,
+ * map-write 42; at 256 KiB 84, 63, 86.
  */
 #define SMALL_BYTES ((uint64_t)128 * 1024)
 

@@ -40,7 +40,8 @@ struct zs_plan {
 };
 
 /*
- * 0, or -1 with *error: USAGE or REFUSED (it cannot be done), SHORT (bytes asked for are not there).
+ * 0, or -1 with *error: USAGE or REFUSED (it cannot be done), SHORT (bytes asked for are not
+ * there).
  */
 int zs_plan_make(const struct zs_options *options, const struct zs_facts *source,
                  const struct zs_facts *target, struct zs_plan *plan, struct zs_error *error);

@@ -4,7 +4,9 @@
 
 #include <errno.h>
 
-/* A position asked for, which may lie outside the source: at most one of below and beyond is not 0. */
+/*
+ * A position asked for, which may lie outside the source: at most one of below and beyond is not 0.
+ */
 struct point {
     uint64_t at;     /* clamped into [0, size] */
     uint64_t below;  /* how far it lies before 0 */

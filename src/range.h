@@ -23,9 +23,9 @@ struct zs_slice {
 /* The bytes [start, start + length_bytes) of a source whose position 0 is its first byte. */
 struct zs_range {
     uint64_t start;
-    uint64_t length_bytes; /* without meaning unless bounded */
-    bool bounded;          /* false: until the stream ends */
-    bool past_end;         /* the offset lies beyond the source's end: always an error */
+    uint64_t length_bytes;  /* without meaning unless bounded */
+    bool bounded;           /* false: until the stream ends */
+    bool past_end;          /* the offset lies beyond the source's end: always an error */
     uint64_t missing_bytes; /* asked for, but not in the source: an error with --exact */
 };
 

@@ -18,8 +18,10 @@ struct zs_report {
     const struct zs_stats *stats;
 };
 
-/* One JSON object and a newline. Bytes of names that are not UTF-8 become lone surrogates U+DC80 to
- * U+DCFF, as Python's surrogateescape has them. */
+/*
+ * One JSON object and a newline. Bytes of names that are not UTF-8 become lone surrogates U+DC80 to
+ * U+DCFF, as Python's surrogateescape has them.
+ */
 void zs_report_json(FILE *stream, const struct zs_report *report);
 
 /* One line for people: bytes, time, rate, engines. */

@@ -4,8 +4,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Every way to move bytes. The names, in the order of zs_engine_names, are option values, file names
- * and statistics keys. */
+/*
+ * Every way to move bytes. The names, in the order of zs_engine_names, are option values, file
+ * names and statistics keys.
+ */
 enum zs_engine_id {
     ZS_ENGINE_SPLICE,
     ZS_ENGINE_SENDFILE,

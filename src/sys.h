@@ -11,7 +11,9 @@
  * Nothing more: what an errno means is decided by the engines and the driver.
  */
 
-/* 128 MiB: far below the 2 GiB at which calls are cut, and short enough to notice signals between. */
+/*
+ * 128 MiB: far below the 2 GiB at which calls are cut, and short enough to notice signals between.
+ */
 #define ZS_SYS_MOST ((size_t)128 << 20)
 
 ssize_t zs_sys_read(int fd, void *buffer, size_t length_bytes);

@@ -1,6 +1,6 @@
 /*
- * The target's life. Invariants: nothing is created, emptied or written before the plan is known to be
- * valid; the file is never longer than its good bytes (space is reserved behind its end, not by
+ * The target's life. Invariants: nothing is created, emptied or written before the plan is known to
+ * be valid; the file is never longer than its good bytes (space is reserved behind its end, not by
  * growing it); what a failure leaves behind is either nothing or described.
  */
 
@@ -20,9 +20,9 @@
 typedef unsigned long long ull; /* for printf */
 
 /*
- * Reserving costs one call and saves the file system from allocating piece by piece: worth it on ext4
- * from 256 KiB (60 against 58 microseconds; at 1 MiB 224 against 176), no gain on XFS and tmpfs, where
- * it finds a full disk early. Linux 6.18.
+ * Reserving costs one call and saves the file system from allocating piece by piece: worth it on
+ * ext4 from 256 KiB (60 against 58 microseconds; at 1 MiB 224 against 176), no gain on XFS and
+ * tmpfs, where it finds a full disk early. Linux 6.18.
  */
 #define RESERVE_FROM_BYTES ((uint64_t)256 * 1024)
 
@@ -92,9 +92,9 @@ static char *follow_link(const char *link)
 }
 
 /*
- * Creates the file with O_EXCL, so that it is certain to be ours to remove again. A symbolic link to
- * nothing counts as existing for O_EXCL; it is followed by hand, as open(2) would without O_EXCL.
- * A descriptor or -errno; *created_path is the caller's to free.
+ * Creates the file with O_EXCL, so that it is certain to be ours to remove again. A symbolic link
+ * to nothing counts as existing for O_EXCL; it is followed by hand, as open(2) would without
+ * O_EXCL. A descriptor or -errno; *created_path is the caller's to free.
  */
 static int create_file(const char *path, bool follow, char **created_path)
 {
@@ -154,8 +154,10 @@ int zs_target_open(struct zs_target *target, const struct zs_plan *plan, struct 
                                               : open_existing(target, plan, error);
 }
 
-/* btrfs is left out: reserving there gives up compression, and a write into reserved space can find
- * the disk full all the same, as it goes to new blocks (Linux 6.18). */
+/*
+ * btrfs is left out: reserving there gives up compression, and a write into reserved space can find
+ * the disk full all the same, as it goes to new blocks (Linux 6.18).
+ */
 static bool can_reserve(const struct zs_target *target)
 {
     struct statfs filesystem;
@@ -174,8 +176,8 @@ static void give_back(struct zs_target *target)
 }
 
 /*
- * Reserves the blocks of [start, end) that lie behind the end of the file, without changing its size.
- * A full disk is an error; that it cannot be done is none.
+ * Reserves the blocks of [start, end) that lie behind the end of the file, without changing its
+ * size. A full disk is an error; that it cannot be done is none.
  */
 static int reserve(struct zs_target *target, uint64_t size, uint64_t start, uint64_t end,
                    struct zs_error *error)
@@ -201,8 +203,8 @@ static int reserve(struct zs_target *target, uint64_t size, uint64_t start, uint
 }
 
 /*
- * Empties a file that is to hold the slice only. The space that the slice needs beyond the old bytes
- * is reserved first, so that a full disk is found while they are still there.
+ * Empties a file that is to hold the slice only. The space that the slice needs beyond the old
+ * bytes is reserved first, so that a full disk is found while they are still there.
  */
 static int empty(struct zs_target *target, uint64_t size, uint64_t reserve_bytes,
                  struct zs_error *error)

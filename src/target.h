@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 /*
- * The target, through its life: examined, opened, prepared, written by the engines, then finished or
- * abandoned. Each function returns 0, or -1 with *error.
+ * The target, through its life: examined, opened, prepared, written by the engines, then finished
+ * or abandoned. Each function returns 0, or -1 with *error.
  */
 struct zs_target {
     const char *path; /* "-": standard output; borrowed */
@@ -24,16 +24,20 @@ struct zs_target {
 };
 
 /*
- * Finds out what the target is. Changes nothing; opens only a block device (O_EXCL, so that a mounted
- * one is refused), which has no other way to tell its size.
+ * Finds out what the target is. Changes nothing; opens only a block device (O_EXCL, so that a
+ * mounted one is refused), which has no other way to tell its size.
  */
 int zs_target_examine(struct zs_target *target, const char *path, const char *name,
                       struct zs_error *error);
 
-/* Opens it, creates it if it does not exist; an existing one keeps its bytes. REFUSED on failure. */
+/*
+ * Opens it, creates it if it does not exist; an existing one keeps its bytes. REFUSED on failure.
+ */
 int zs_target_open(struct zs_target *target, const struct zs_plan *plan, struct zs_error *error);
 
-/* Reserves space, empties it if the slice is to be all of it, and moves to where the slice begins. */
+/*
+ * Reserves space, empties it if the slice is to be all of it, and moves to where the slice begins.
+ */
 int zs_target_prepare(struct zs_target *target, const struct zs_plan *plan, struct zs_error *error);
 
 /* After done_bytes were written and no more will be: cuts what the plan cuts, and closes. */
@@ -42,8 +46,8 @@ int zs_target_finish(struct zs_target *target, const struct zs_plan *plan, uint6
 
 /*
  * After a failure. Takes back excess_bytes that lie behind the done_bytes and are not the source's,
- * gives back reserved space, removes a file it created if nothing was written to it, closes. What is
- * left in the target is added to *error, which is set.
+ * gives back reserved space, removes a file it created if nothing was written to it, closes. What
+ * is left in the target is added to *error, which is set.
  */
 void zs_target_abandon(struct zs_target *target, const struct zs_plan *plan, uint64_t done_bytes,
                        uint64_t excess_bytes, struct zs_error *error);

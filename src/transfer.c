@@ -1,7 +1,8 @@
 /*
- * A plan, carried out step by step: open the target, drop what precedes the slice in a stream, prepare
- * the target, copy, finish. In this order, a stream that ends before its offset leaves the target as it
- * was, and a target that cannot be opened is found before a byte of the stream is used.
+ * A plan, carried out step by step: open the target, drop what precedes the slice in a stream,
+ * prepare the target, copy, finish. In this order, a stream that ends before its offset leaves the
+ * target as it was, and a target that cannot be opened is found before a byte of the stream is
+ * used.
  */
 
 #include "transfer.h"

@@ -25,7 +25,10 @@ struct zs_position {
     bool from_end;
 };
 
-/* 0, or -EINVAL (not of the grammar), or -ERANGE (beyond 2^64-1). *size_bytes is set on success only. */
+/*
+ * 0, or -EINVAL (not of the grammar), or -ERANGE (beyond 2^64-1). *size_bytes is set on success
+ * only.
+ */
 int zs_units_parse_size(const char *text, uint64_t *size_bytes);
 
 /* As zs_units_parse_size, for a POS. */

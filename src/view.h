@@ -16,7 +16,9 @@ struct zs_view {
     size_t length_bytes;
 };
 
-/* view[start:stop], clamped: start and stop beyond the end are the end, stop before start is empty. */
+/*
+ * view[start:stop], clamped: start and stop beyond the end are the end, stop before start is empty.
+ */
 struct zs_view zs_view_slice(struct zs_view view, size_t start, size_t stop);
 
 /* view[count:], what remains after count bytes of it were used. */

@@ -1,7 +1,8 @@
 /*
- * buffer: read into memory of the program's own, write from there. For what the kernel cannot copy by
- * itself: most /proc files, eventfd and its like, streams to O_APPEND targets, terminals. It also gives
- * the true errno where the in-kernel ways hide it (/dev/full, kernel 6.18), and the certain end.
+ * buffer: read into memory of the program's own, write from there. For what the kernel cannot copy
+ * by itself: most /proc files, eventfd and its like, streams to O_APPEND targets, terminals. It
+ * also gives the true errno where the in-kernel ways hide it (/dev/full, kernel 6.18), and the
+ * certain end.
  */
 
 #include "engine.h"
@@ -13,7 +14,8 @@
 
 /*
  * 256 KiB keeps anonymous memory under the 1 MiB that zslice promises. Pipe to ext4, 512 MiB, Linux
- * 6.18: 263 ms, against 212 ms with 1 MiB and 150 ms by splice, which is what runs unless it cannot.
+ * 6.18: 263 ms, against 212 ms with 1 MiB and 150 ms by splice, which is what runs unless it
+ * cannot.
  */
 enum { BUFFER_BYTES = 256 * 1024 };
 

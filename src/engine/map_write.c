@@ -12,14 +12,14 @@
 #include <stdlib.h>
 
 /*
- * 512 MiB, page cache to ext4/XFS, Linux 6.18: windows of 16 MiB cost nothing measurable against one
- * mapping of everything (which would keep the whole file in our RSS); of 256 KiB, a tenth.
+ * 512 MiB, page cache to ext4/XFS, Linux 6.18: windows of 16 MiB cost nothing measurable against
+ * one mapping of everything (which would keep the whole file in our RSS); of 256 KiB, a tenth.
  */
 enum { WINDOW_BYTES = 16 * 1024 * 1024 };
 
 /*
- * Writes of 2 MiB and more make larger folios in the target, which a virtual machine whose memory is
- * given out on demand must fault in: 5 to 10 times slower, seen on ext4 and XFS with Linux 6.18.
+ * Writes of 2 MiB and more make larger folios in the target, which a virtual machine whose memory
+ * is given out on demand must fault in: 5 to 10 times slower, seen on ext4 and XFS with Linux 6.18.
  */
 enum { PIECE_BYTES = 1024 * 1024 };
 

@@ -1,7 +1,7 @@
 /*
- * sendfile: one call from a file's page cache to the target. The best way into a socket. To a file it
- * goes through a hidden pipe of 64 KiB, which makes it slow for large copies and the one with the
- * fewest system calls for small ones.
+ * sendfile: one call from a file's page cache to the target. The best way into a socket. To a file
+ * it goes through a hidden pipe of 64 KiB, which makes it slow for large copies and the one with
+ * the fewest system calls for small ones.
  */
 
 #include "engine.h"

@@ -13,10 +13,10 @@
 #include <unistd.h>
 
 /*
- * The capacity that every pipe in the way is grown to, and what one step moves at most. File to pipe,
- * 512 MiB into `cat >/dev/null`, Linux 6.18: 0.32 s with the default 64 KiB, 0.07 s from 256 KiB on;
- * file to file 2.7 GB/s (the 64 KiB of sendfile's hidden pipe) against 4.7 GB/s with 1 MiB. 1 MiB is
- * also the default limit of users without privileges.
+ * The capacity that every pipe in the way is grown to, and what one step moves at most. File to
+ * pipe, 512 MiB into `cat >/dev/null`, Linux 6.18: 0.32 s with the default 64 KiB, 0.07 s from 256
+ * KiB on; file to file 2.7 GB/s (the 64 KiB of sendfile's hidden pipe) against 4.7 GB/s with 1 MiB.
+ * 1 MiB is also the default limit of users without privileges.
  */
 enum { PIPE_BYTES = 1024 * 1024 };
 
@@ -24,7 +24,7 @@ enum { PIPE_BYTES = 1024 * 1024 };
 enum { DEFAULT_PIPE_BYTES = 64 * 1024 };
 
 struct splice {
-    int pipe_read;  /* the private pipe, -1 where the ends are spliced directly */
+    int pipe_read; /* the private pipe, -1 where the ends are spliced directly */
     int pipe_write;
     size_t held_bytes; /* in the private pipe */
 };
@@ -33,7 +33,9 @@ static const char *refuse(const struct zs_facts *source, const struct zs_facts *
 {
     if (target->append && !zs_facts_is_stream(target))
         return "it cannot append";
-    /* A terminal's end is one read that gives 0; reading again to be sure would ask the user twice. */
+    /*
+     * A terminal's end is one read that gives 0; reading again to be sure would ask the user twice.
+     */
     if (source->kind == ZS_KIND_TERMINAL)
         return "its source cannot be a terminal";
     return NULL;
@@ -132,11 +134,13 @@ static struct zs_step step_through_pipe(struct zs_copy *copy, struct splice *spl
     if (moved < 0)
         return zs_step_of_error(moved, ZS_END_TARGET);
     if (moved == 0) {
-        /* The held pages of a file that was truncated are skipped without an error (ENODATA inside
-         * the kernel, 6.18): the driver will find its end. From a stream it is a refusal. */
-        return (struct zs_step){
-            .verdict = copy->source->positioned ? ZS_STEP_END : ZS_STEP_UNSUPPORTED,
-            .end = ZS_END_TARGET};
+        /*
+         * The held pages of a file that was truncated are skipped without an error (ENODATA inside
+         * the kernel, 6.18): the driver will find its end. From a stream it is a refusal.
+         */
+        return (struct zs_step){.verdict =
+                                    copy->source->positioned ? ZS_STEP_END : ZS_STEP_UNSUPPORTED,
+                                .end = ZS_END_TARGET};
     }
     splice->held_bytes -= (size_t)moved;
     return zs_step_moved((uint64_t)moved);
