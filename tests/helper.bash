@@ -21,6 +21,7 @@ teardown() {
             umount "$folder" || umount -l "$folder"
         fi
     done
+    detach_loops
 }
 
 # random_file PATH BYTES
@@ -68,4 +69,69 @@ mount_file_system() {
 loop_device() {
     need_root
     losetup --find --show "$1" || skip "cannot set up a loop device"
+}
+
+# attach_loop FILE: $device is the block device that FILE now is, until teardown.
+attach_loop() {
+    need_root
+    device=$(losetup --find --show "$1") || skip "cannot set up a loop device"
+    echo "$device" >>"$BATS_TEST_TMPDIR/.loop_devices"
+}
+
+detach_loops() {
+    local attached
+    [ -e "$BATS_TEST_TMPDIR/.loop_devices" ] || return 0
+    while read -r attached; do
+        losetup -d "$attached"
+    done <"$BATS_TEST_TMPDIR/.loop_devices"
+}
+
+# use_python: $PYTHON is the interpreter itself (a wrapper found first costs more than a short test).
+use_python() {
+    PYTHON=$(python3 -c 'import sys; print(sys.executable)')
+    export PYTHON
+}
+
+# peer ARGUMENT...: runs cli/peer.py, the other ends of pipes, sockets and terminals.
+peer() {
+    "$PYTHON" -IS "$PROJECT/tests/cli/peer.py" "$@"
+}
+
+# fingerprint FILE...: changes with any change of content, inode, length, time or mode.
+fingerprint() {
+    stat --format '%n %i %s %y %a %h' "$@"
+    sha256sum "$@"
+}
+
+# expect_message OBJECT REASON: the file err holds exactly one line, `zslice: OBJECT: ...`, with REASON
+# in it and nothing that drives a terminal.
+expect_message() {
+    local line
+    line=$(<"$BATS_TEST_TMPDIR/err")
+    if [ "$(wc -l <"$BATS_TEST_TMPDIR/err")" -ne 1 ]; then
+        echo "not one line on standard error: $line"
+        return 1
+    fi
+    if [[ $line != "zslice: $1: "*"$2"* ]]; then
+        echo "expected 'zslice: $1: ...$2...', got: $line"
+        return 1
+    fi
+    if [[ $line == *[[:cntrl:]]* ]] || ! iconv -f UTF-8 -t UTF-8 <<<"$line" >/dev/null; then
+        echo "raw control bytes or invalid UTF-8 on standard error: ${line@Q}"
+        return 1
+    fi
+}
+
+# expect_failure STATUS OBJECT REASON ARGUMENT...: the program fails so, with one message. Redirections
+# of this call are the program's.
+expect_failure() {
+    local expected=$1 object=$2 reason=$3 status=0
+    shift 3
+    timeout 60 "$ZSLICE" "$@" 2>"$BATS_TEST_TMPDIR/err" || status=$?
+    if [ "$status" -ne "$expected" ]; then
+        echo "expected exit status $expected, got $status from: zslice ${*@Q}"
+        cat "$BATS_TEST_TMPDIR/err"
+        return 1
+    fi >&2
+    expect_message "$object" "$reason" >&2
 }
