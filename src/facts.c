@@ -37,9 +37,9 @@ static enum zs_kind kind_of_mode(mode_t mode)
  * File systems whose regular files are made up as they are read: st_size is 0 (procfs) or one page
  * (sysfs), whatever the file holds.
  */
-static bool is_pseudo_filesystem(uint64_t filesystem)
+static bool is_pseudo_filesystem(uint32_t filesystem)
 {
-    static const uint64_t pseudo[] = {
+    static const uint32_t pseudo[] = {
         PROC_SUPER_MAGIC,
         SYSFS_MAGIC,
         CGROUP_SUPER_MAGIC,
@@ -78,7 +78,7 @@ static int examine_regular(int fd, const struct stat *status, struct zs_facts *f
     struct statfs filesystem;
     if (fstatfs(fd, &filesystem) < 0)
         return -errno;
-    facts->filesystem = (uint64_t)filesystem.f_type;
+    facts->filesystem = (uint32_t)filesystem.f_type;
 
     bool pseudo = is_pseudo_filesystem(facts->filesystem);
     facts->sized = !pseudo && !(facts->readable && hides_its_bytes(fd, status));

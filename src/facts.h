@@ -35,7 +35,7 @@ struct zs_facts {
     dev_t device;        /* with inode: identity of a file */
     ino_t inode;
     dev_t special_device; /* identity of a block or character device */
-    uint64_t filesystem;  /* f_type of statfs(2) for regular files, else 0 */
+    uint32_t filesystem;  /* f_type of statfs(2) for regular files, else 0 */
 };
 
 /*

@@ -76,7 +76,11 @@ static void print_refused(FILE *stream, const struct zs_stats *stats)
         if (!engine->refused)
             continue;
         const char *name = engine->refused_code ? strerrorname_np(engine->refused_code) : NULL;
-        (void)fprintf(stream, "%s\"%s\":\"%s\"", comma, zs_engine_names[i], name ? name : "0");
+        (void)fprintf(stream, "%s\"%s\":", comma, zs_engine_names[i]);
+        if (name)
+            print_json_string(stream, name);
+        else
+            (void)fputs("null", stream);
         comma = ",";
     }
     (void)fputs("},", stream);

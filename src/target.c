@@ -96,12 +96,12 @@ static char *follow_link(const char *link)
  * to nothing counts as existing for O_EXCL; it is followed by hand, as open(2) would without
  * O_EXCL. A descriptor or -errno; *created_path is the caller's to free.
  */
-static int create_file(const char *path, bool follow, char **created_path)
+static int create_file(const char *path, int append, bool follow, char **created_path)
 {
     char *current = strdup(path);
 
     for (int links = 0; current; links++) {
-        int fd = zs_sys_open(current, O_WRONLY | O_CREAT | O_EXCL, 0666);
+        int fd = zs_sys_open(current, O_WRONLY | O_CREAT | O_EXCL | append, 0666);
         if (fd >= 0) {
             *created_path = current;
             return fd;
@@ -117,16 +117,18 @@ static int create_file(const char *path, bool follow, char **created_path)
     return -ENOMEM;
 }
 
+static int append_flag(const struct zs_plan *plan)
+{
+    return plan->placement == ZS_PLACE_APPEND ? O_APPEND : 0;
+}
+
 static int open_new(struct zs_target *target, const struct zs_plan *plan, struct zs_error *error)
 {
-    target->fd = create_file(target->path, !plan->must_create, &target->created_path);
+    target->fd =
+        create_file(target->path, append_flag(plan), !plan->must_create, &target->created_path);
     if (target->fd < 0)
         return refused(target, "creating", -target->fd,
                        target->fd == -ENOENT ? "its folder does not exist" : NULL, error);
-
-    /* Set afterwards, for O_APPEND and O_EXCL have nothing to do with each other in create_file. */
-    if (plan->placement == ZS_PLACE_APPEND && fcntl(target->fd, F_SETFL, O_APPEND) < 0)
-        return refused(target, "opening", errno, NULL, error);
     return 0;
 }
 
@@ -134,9 +136,8 @@ static int open_existing(struct zs_target *target, const struct zs_plan *plan,
                          struct zs_error *error)
 {
     struct stat status;
-    int append = plan->placement == ZS_PLACE_APPEND ? O_APPEND : 0;
 
-    target->fd = zs_sys_open(target->path, O_WRONLY | append, 0);
+    target->fd = zs_sys_open(target->path, O_WRONLY | append_flag(plan), 0);
     if (target->fd < 0)
         return refused(target, "opening", -target->fd, NULL, error);
     if (fstat(target->fd, &status) < 0)

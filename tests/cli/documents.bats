@@ -1,0 +1,154 @@
+#!/usr/bin/env bats
+# Help, man page and README agree with each other and with what the program does.
+
+load ../helper
+
+options_of_help() {
+    "$ZSLICE" --help | grep -oE -- '--[a-z-]+' | sort -u
+}
+
+options_of_man_page() {
+    sed -n '/^\.Sh OPTIONS/,/^\.Sh EXIT/s/^\.It //p' "$PROJECT/man/zslice.1" |
+        grep -oE -- '(Fl -[a-z-]+)' | sed 's/Fl -/--/' | sort -u
+}
+
+letters_of_help() {
+    "$ZSLICE" --help | sed -nE 's/^  -([a-z]), --([a-z-]+).*/\1 \2/p' | sort
+}
+
+letters_of_man_page() {
+    sed -nE 's/^\.It Fl ([a-z]) , Fl -([a-z-]+).*/\1 \2/p' "$PROJECT/man/zslice.1" | sort
+}
+
+# The commands of the README's recipes, and of the man page's examples.
+recipes() {
+    sed -n '/^## Recipes/,/^## /p' "$PROJECT/README.md" | sed -n '/^```sh/,/^```/p' |
+        grep -vE '^(```|#|$)'
+}
+
+examples() {
+    sed -n '/^\.Sh EXAMPLES/,/^\.Sh NOTES/s/^\.Dl //p' "$PROJECT/man/zslice.1"
+}
+
+prepare_files() {
+    rm -rf work
+    mkdir work
+    random_file work/in 20000
+    random_file work/disk.img 65536
+    random_file work/out 8
+    random_file work/log 100
+    cp work/out work/out.before
+    cp work/log work/log.before
+}
+
+# Run in the folder of the files after the command: what other tools say the result must be.
+check_result() {
+    case $1 in
+    'zslice --offset 1024 in out') tail -c +1025 in | cmp - out ;;
+    'zslice --offset 1 --end 3 in out') head -c 3 in | tail -c 2 | cmp - out ;;
+    'zslice --offset -4 in out') tail -c 4 in | cmp - out ;;
+    'zslice --offset 16s --length 8s disk.img partition')
+        dd if=disk.img bs=512 skip=16 count=8 status=none | cmp - partition
+        ;;
+    'zslice --length 4 --seek 4 /dev/urandom out')
+        [ "$(stat -c %s out)" -eq 8 ] && cmp -n 4 out out.before && ! cmp -s out out.before
+        ;;
+    '{ zslice --length 512 - head; zslice --offset 16 - body; } < in')
+        head -c 512 in | cmp - head && tail -c +529 in | cmp - body
+        ;;
+    'seq 1000 | zslice --exact --length 100 > out') seq 1000 | head -c 100 | cmp - out ;;
+    'zslice --offset -4K in >> log') { cat log.before && tail -c 4096 in; } | cmp - log ;;
+    "zslice in > /dev/tcp/localhost/\$PORT") wait && cmp in received ;;
+    *)
+        echo "no reference for: $1"
+        return 1
+        ;;
+    esac
+}
+
+# start_receiver: sets PORT; what is sent there is in ./received when the receiver has ended.
+start_receiver() {
+    python3 - 3>&- <<'PYTHON' &
+import os, socket
+server = socket.create_server(("localhost", 0))
+with open("port.new", "w") as port:
+    port.write(str(server.getsockname()[1]))
+os.rename("port.new", "port")
+connection, _ = server.accept()
+with open("received", "wb") as received:
+    while piece := connection.recv(65536):
+        received.write(piece)
+PYTHON
+    until [ -e port ]; do sleep 0.02; done
+    PORT=$(cat port)
+    export PORT
+}
+
+run_documented() {
+    local command
+    local -i count=0
+    mkdir bin
+    ln -s "$ZSLICE" bin/zslice
+    PATH=$PWD/bin:$PATH
+    while IFS= read -r command; do
+        echo "running: $command"
+        prepare_files
+        cd work
+        case $command in
+        *PORT*) start_receiver ;;
+        esac
+        bash -c "set -e; $command" </dev/null
+        check_result "$command"
+        cd ..
+        count+=1
+    done
+    [ "$count" -ge 9 ]
+}
+
+@test "the recipes of the README do what they say" {
+    run_documented < <(recipes)
+}
+
+@test "the examples of the man page do what they say" {
+    run_documented < <(examples)
+}
+
+@test "help and man page have the same options" {
+    [ "$(options_of_help | wc -l)" -ge 14 ]
+    diff <(options_of_help) <(options_of_man_page)
+    [ "$(letters_of_help | wc -l)" -ge 7 ]
+    diff <(letters_of_help) <(letters_of_man_page)
+}
+
+@test "help and man page name all engines" {
+    local name
+    for name in $(sed -nE 's/^ *\[ZS_ENGINE_[A-Z_]+\] = "(.*)",/\1/p' "$PROJECT/src/stats.c"); do
+        "$ZSLICE" --help | tr -s ' \n' ' ' | grep -qw -- "$name"
+        grep -q "^\.It Cm $name\$" "$PROJECT/man/zslice.1"
+    done
+}
+
+@test "the man page names every key of the statistics" {
+    local key
+    "$ZSLICE" --stats=json /dev/null /dev/null 2>stats
+    for key in $(statistic 'keys[]'); do
+        grep -qw "$key" "$PROJECT/man/zslice.1"
+    done
+}
+
+@test "mandoc finds nothing wrong with the man page" {
+    mandoc -T lint "$PROJECT/man/zslice.1"
+}
+
+@test "CONTRIBUTING's map has every source file and script" {
+    local file name
+    for file in "$PROJECT"/src/*.c "$PROJECT"/src/engine/*.c; do
+        name=$(basename "$file" .c)
+        grep -qE "(\`|/)$name(\.c|\.\[ch\])?\`" "$PROJECT/CONTRIBUTING.md" ||
+            { echo "CONTRIBUTING.md does not have $name"; false; }
+    done
+    for file in "$PROJECT"/scripts/*; do
+        grep -q "\`$(basename "$file")\`" "$PROJECT/CONTRIBUTING.md" ||
+            { echo "CONTRIBUTING.md does not have $(basename "$file")"; false; }
+    done
+}
