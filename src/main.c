@@ -146,7 +146,9 @@ static int copy_slice(const struct zs_options *options, struct zs_stats *stats,
 static void tell(const struct zs_options *options, const struct zs_report *report,
                  const struct zs_error *error)
 {
-    (void)setvbuf(stderr, NULL, _IOFBF, BUFSIZ);
+    static char line[BUFSIZ];
+
+    (void)setvbuf(stderr, line, _IOFBF, sizeof line);
     if (error->kind != ZS_ERROR_NONE && report->exit_status < STATUS_SIGNAL)
         zs_diag_print_error(stderr, error);
     (void)fflush(stderr);

@@ -1,5 +1,6 @@
 # Which bytes: every way to name a slice, against tail, head and Python's memoryview.
 
+# shellcheck disable=SC2002,SC2154 # a pipe is wanted; $device is set by attach_loop
 load ../helper
 
 # Sizes around the offset of 1024 and around a page.
