@@ -91,6 +91,11 @@ static int examine_block(int fd, struct zs_facts *facts)
     if (ioctl(fd, BLKGETSIZE64, &facts->size_bytes) < 0)
         return -errno;
     facts->sized = true;
+
+    /* Opening a read-only device for writing succeeds; only the writes fail (Linux 6.18). */
+    int read_only = 0;
+    if (ioctl(fd, BLKROGET, &read_only) == 0 && read_only)
+        facts->writable = false;
     return 0;
 }
 

@@ -25,8 +25,8 @@ enum zs_kind {
 
 struct zs_facts {
     enum zs_kind kind;
-    bool readable; /* by the descriptor's access mode */
-    bool writable;
+    bool readable;       /* by the descriptor's access mode */
+    bool writable;       /* likewise; false for a read-only block device */
     bool append;         /* O_APPEND is set: every write goes to the end */
     bool positioned;     /* reads and writes at explicit positions work */
     bool sized;          /* size_bytes is the truth; false for a stream */

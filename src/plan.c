@@ -50,7 +50,7 @@ static int check_ends(const struct planning *p)
     if (p->target->kind == ZS_KIND_DIRECTORY)
         return refuse_target(p, "writing", EISDIR, NULL);
     if (!p->target->writable)
-        return refuse_target(p, "writing", 0, "it is not open for writing");
+        return refuse_target(p, "writing", 0, "it is read-only, or not open for writing");
     if (p->options->no_clobber && p->target->kind != ZS_KIND_NONE)
         return refuse_target(p, "creating", EEXIST, NULL);
     return 0;

@@ -315,17 +315,16 @@ static void describe_remains(const struct zs_target *target, const struct zs_pla
 {
     if (done_bytes == 0) {
         if (target->emptied)
-            zs_error_append(error, "%s is empty now", target->name);
+            zs_error_append(error, "the target is empty now");
         return;
     }
     if (zs_facts_is_stream(&target->facts))
         zs_error_append(error, "%llu bytes were delivered", (ull)done_bytes);
     else if (plan->target_position == 0)
-        zs_error_append(error, "the first %llu bytes of %s are good", (ull)done_bytes,
-                        target->name);
+        zs_error_append(error, "the target's first %llu bytes are good", (ull)done_bytes);
     else
-        zs_error_append(error, "%llu bytes of %s from position %llu on are good", (ull)done_bytes,
-                        target->name, (ull)plan->target_position);
+        zs_error_append(error, "the target's %llu bytes from position %llu on are good",
+                        (ull)done_bytes, (ull)plan->target_position);
 }
 
 void zs_target_abandon(struct zs_target *target, const struct zs_plan *plan, uint64_t done_bytes,

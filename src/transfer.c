@@ -36,14 +36,28 @@ static int check_offset(const struct zs_source *source, const struct zs_plan *pl
     return got == 0 ? too_short(source, plan->range.start, error) : 0;
 }
 
-/* Reads and drops what precedes the slice in a stream: a copy to /dev/null. */
-static int drop(const struct zs_source *source, uint64_t offset_bytes, struct zs_stats *stats,
-                struct zs_error *error)
+/* The one engine that the user wants could not go on: say so, and whether it even began. */
+static void explain_forced_engine(const struct zs_stats *stats, const struct zs_plan *plan,
+                                  bool untouched, struct zs_error *error)
+{
+    enum zs_engine_id id = plan->engines[0];
+
+    if (!plan->engine_forced || !stats->engines[id].refused || error->kind != ZS_ERROR_TRANSFER)
+        return;
+    zs_error_append(error, "--engine=%s cannot do this copy", zs_engine_names[id]);
+    if (untouched)
+        error->kind = ZS_ERROR_REFUSED;
+}
+
+/*
+ * Copies length_bytes of the source, from source_position on if it has positions, to /dev/null. 0,
+ * or -1 with *error; *ended tells whether the source ended before.
+ */
+static int copy_to_null(const struct zs_source *source, uint64_t source_position,
+                        uint64_t length_bytes, const struct zs_engine *const *engines, size_t count,
+                        struct zs_stats *stats, bool *ended, struct zs_error *error)
 {
     static const char null_path[] = "/dev/null";
-    const struct zs_engine *engines[] = {&zs_engine_splice, &zs_engine_buffer};
-    bool cannot_splice;
-    struct zs_stats drop_stats = {.sample_memory = stats->sample_memory};
     struct zs_facts null_facts;
     int fd = zs_sys_open(null_path, O_WRONLY, 0);
 
@@ -61,18 +75,52 @@ static int drop(const struct zs_source *source, uint64_t offset_bytes, struct zs
                            .target = &null_facts,
                            .source_name = source->name,
                            .target_name = null_path,
-                           .remaining_bytes = offset_bytes,
+                           .source_position = source_position,
+                           .remaining_bytes = length_bytes,
                            .bounded = true,
-                           .stats = &drop_stats};
-    cannot_splice = zs_engine_splice.refuse(&source->facts, &null_facts) != NULL;
-    result = zs_engine_run(&copy, engines + cannot_splice, cannot_splice ? 1 : 2, error);
-    stats->user_copied_bytes += drop_stats.user_copied_bytes;
-    stats->peak_anonymous_bytes = drop_stats.peak_anonymous_bytes;
-    if (result == 0 && copy.source_ended)
-        result = too_short(source, offset_bytes, error);
+                           .stats = stats};
+    result = zs_engine_run(&copy, engines, count, error);
+    *ended = copy.source_ended;
 out:
     (void)zs_sys_close(fd);
     return result;
+}
+
+/* Reads and drops what precedes the slice in a stream. */
+static int drop(const struct zs_source *source, uint64_t offset_bytes, struct zs_stats *stats,
+                struct zs_error *error)
+{
+    /* A terminal cannot be spliced from: then only the second. */
+    const struct zs_engine *engines[] = {&zs_engine_splice, &zs_engine_buffer};
+    bool terminal = source->facts.kind == ZS_KIND_TERMINAL;
+    struct zs_stats dropped = {.sample_memory = stats->sample_memory};
+    bool ended = false;
+
+    int result = copy_to_null(source, 0, offset_bytes, engines + terminal, terminal ? 1 : 2,
+                              &dropped, &ended, error);
+    stats->user_copied_bytes += dropped.user_copied_bytes;
+    stats->peak_anonymous_bytes = dropped.peak_anonymous_bytes;
+    return result == 0 && ended ? too_short(source, offset_bytes, error) : result;
+}
+
+/*
+ * Whether the one engine that the user wants can read this source, tried on one byte while the
+ * target still has what it will lose. Some files of /proc cannot be spliced, and only trying tells
+ * which.
+ */
+static int try_forced_engine(const struct zs_source *source, const struct zs_plan *plan,
+                             struct zs_error *error)
+{
+    const struct zs_engine *engine = zs_engines[plan->engines[0]];
+    struct zs_stats tried = {0};
+    bool ended;
+
+    if (!plan->engine_forced || !source->facts.positioned || source->facts.sized)
+        return 0;
+    if (copy_to_null(source, plan->source_position, 1, &engine, 1, &tried, &ended, error) == 0)
+        return 0;
+    explain_forced_engine(&tried, plan, true, error);
+    return -1;
 }
 
 /* Brings the source to the slice's first byte. */
@@ -113,26 +161,12 @@ static int copy_slice(struct zs_copy *copy, const struct zs_plan *plan, struct z
     return judge_end(copy, plan, error);
 }
 
-/* The one engine that the user wants could not go on: say so, and whether it even began. */
-static void explain_forced_engine(const struct zs_copy *copy, const struct zs_plan *plan,
-                                  const struct zs_target *target, struct zs_error *error)
-{
-    enum zs_engine_id id = plan->engines[0];
-
-    if (!plan->engine_forced || !copy->stats->engines[id].refused ||
-        error->kind != ZS_ERROR_TRANSFER)
-        return;
-    zs_error_append(error, "--engine=%s cannot do this copy", zs_engine_names[id]);
-    if (copy->done_bytes == 0 && !target->emptied)
-        error->kind = ZS_ERROR_REFUSED;
-}
-
 int zs_transfer(const struct zs_plan *plan, struct zs_source *source, struct zs_target *target,
                 struct zs_stats *stats, uint64_t *done_bytes, struct zs_error *error)
 {
     *done_bytes = 0;
     if (zs_target_open(target, plan, error) < 0 || approach(source, plan, stats, error) < 0 ||
-        zs_target_prepare(target, plan, error) < 0) {
+        try_forced_engine(source, plan, error) < 0 || zs_target_prepare(target, plan, error) < 0) {
         zs_target_abandon(target, plan, 0, 0, error);
         return -1;
     }
@@ -152,7 +186,7 @@ int zs_transfer(const struct zs_plan *plan, struct zs_source *source, struct zs_
     if (result == 0) {
         result = zs_target_finish(target, plan, copy.done_bytes, error);
     } else {
-        explain_forced_engine(&copy, plan, target, error);
+        explain_forced_engine(stats, plan, copy.done_bytes == 0 && !target->emptied, error);
         zs_target_abandon(target, plan, copy.done_bytes, copy.excess_bytes, error);
     }
 
