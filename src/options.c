@@ -165,9 +165,9 @@ static int number_error(struct zs_error *error, const char *option, const char *
 {
     if (code == -ERANGE)
         return zs_error_set(error, ZS_ERROR_USAGE, option, NULL, 0,
-                            "'%s' is beyond 64 bits (2^64-1 bytes)", text);
+                            "beyond 64 bits (2^64-1 bytes): '%s'", text);
     return zs_error_set(error, ZS_ERROR_USAGE, option, NULL, 0,
-                        "'%s' is not a number of bytes such as 4096, 64K, 10MB, 8s or 0x1f", text);
+                        "not a number of bytes such as 4096, 64K, 10MB, 8s or 0x1f: '%s'", text);
 }
 
 static int parse_position(const char *option, const char *text, struct zs_position *position,
@@ -196,15 +196,14 @@ static int parse_engine(const char *text, struct zs_options *options, struct zs_
         }
     }
     return zs_error_set(error, ZS_ERROR_USAGE, "--engine", NULL, 0,
-                        "there is no engine '%s', only auto, splice, sendfile, map-write, buffer",
-                        text);
+                        "not one of auto, splice, sendfile, map-write, buffer: '%s'", text);
 }
 
 static int parse_stats(const char *text, struct zs_options *options, struct zs_error *error)
 {
     if (strcmp(text, "json") != 0)
         return zs_error_set(error, ZS_ERROR_USAGE, "--stats", NULL, 0,
-                            "there is no format '%s', only json", text);
+                            "the only format is json, not '%s'", text);
     options->stats_json = true;
     return 0;
 }
@@ -231,8 +230,8 @@ static int take_value(int option, const char *text, struct zs_options *options,
     }
 }
 
-static int print_information(poptContext context, int option, enum zs_action *action,
-                             struct zs_error *error)
+static void print_information(poptContext context, int option, enum zs_action *action,
+                              struct zs_error *error)
 {
     *action = ZS_ACTION_DONE;
     if (option == OPTION_HELP)
@@ -245,9 +244,8 @@ static int print_information(poptContext context, int option, enum zs_action *ac
     errno = 0;
     bool failed = ferror(stdout) != 0;
     if (fclose(stdout) != 0 || failed)
-        return zs_error_set(error, ZS_ERROR_TRANSFER, "standard output", "writing",
-                            errno ? errno : EIO, NULL);
-    return 0;
+        (void)zs_error_set(error, ZS_ERROR_TRANSFER, "standard output", "writing",
+                           errno ? errno : EIO, NULL);
 }
 
 /* Takes one option. 1 if it ends the command line (--help). */
@@ -273,7 +271,10 @@ static int take_option(int option, struct parser *parser, struct zs_options *opt
     case OPTION_HELP:
     case OPTION_USAGE:
     case OPTION_VERSION:
-        return print_information(parser->context, option, action, error) < 0 ? -1 : 1;
+        if (error->kind != ZS_ERROR_NONE)
+            return -1;
+        print_information(parser->context, option, action, error);
+        return 1;
     default:
         break;
     }
@@ -378,15 +379,14 @@ int zs_options_parse(int argc, char **argv, struct zs_options *options, enum zs_
         return zs_error_set(error, ZS_ERROR_TRANSFER, "zslice", "parsing options", ENOMEM, NULL);
     poptSetOtherOptionHelp(parser->context, "[OPTION]... [SOURCE [TARGET]]");
 
-    int option;
-    while ((option = poptGetNextOpt(parser->context)) >= 0) {
-        int taken = take_option(option, parser, options, action, error);
-        if (taken != 0)
-            return taken < 0 ? -1 : 0;
+    /* To the end of the line even after an error: --stats=json behind it still counts. */
+    for (int option; (option = poptGetNextOpt(parser->context)) != -1;) {
+        int taken = option < -1 ? bad_option(parser, option, error)
+                                : take_option(option, parser, options, action, error);
+        if (taken > 0)
+            return error->kind == ZS_ERROR_NONE ? 0 : -1;
     }
-    if (option < -1)
-        return bad_option(parser, option, error);
-    if (take_positionals(parser, options, error) < 0)
+    if (take_positionals(parser, options, error) < 0 || error->kind != ZS_ERROR_NONE)
         return -1;
     return check_combinations(options, error);
 }
