@@ -71,10 +71,10 @@ loop_device() {
     losetup --find --show "$1" || skip "cannot set up a loop device"
 }
 
-# attach_loop FILE: $device is the block device that FILE now is, until teardown.
+# attach_loop FILE [OPTION]...: $device is the block device that FILE now is, until teardown.
 attach_loop() {
     need_root
-    device=$(losetup --find --show "$1") || skip "cannot set up a loop device"
+    device=$(losetup --find --show "${@:2}" "$1") || skip "cannot set up a loop device"
     echo "$device" >>"$BATS_TEST_TMPDIR/.loop_devices"
 }
 

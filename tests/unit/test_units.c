@@ -432,5 +432,5 @@ int main(void)
     add_rows(position, every_size_is_the_same_position, sizes);
     add_rows(position, what_is_no_size_is_no_position_either, refused_sizes);
     add_rows(position, what_is_no_size_is_none_behind_a_minus, refused_sizes);
-    return run_suite(suite);
+    return run_pure_suite(suite);
 }

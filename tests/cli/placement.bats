@@ -1,0 +1,419 @@
+# Where the bytes go, and what of the target stays as it was.
+
+# shellcheck disable=SC2002,SC2030,SC2031,SC2154 # each test is its own process; attach_loop sets $device
+load ../helper
+
+# expect_content FILE TEXT
+expect_content() {
+    if [ "$(cat "$1")" != "$2" ]; then
+        echo "$1: expected '$2', got '$(cat "$1")'"
+        return 1
+    fi
+}
+
+@test "readinto(memoryview(ba)[4:]): 4 bytes at offset 4 of an existing 8, the others as they were" {
+    printf ABCDEFGH >ba
+    "$ZSLICE" --length 4 --seek 4 /dev/urandom ba
+    [ "$(stat --format %s ba)" -eq 8 ]
+    [ "$(head -c 4 ba)" = ABCD ]
+    [ "$(tail -c 4 ba | od -A n -t x1)" != "$(printf EFGH | od -A n -t x1)" ]
+}
+
+@test "--seek leaves the bytes before and behind the slice" {
+    local engine
+    random_file in 300000
+    random_file before 1000000
+    { head -c 4097 before; head -c 204097 in | tail -c 200000; tail -c +204098 before; } >expected
+    for engine in auto splice sendfile map-write buffer; do
+        cp before out
+        "$ZSLICE" --engine=$engine --offset 4097 --length 200000 --seek 4097 in out
+        expect_same expected out
+        cp before out
+        cat in | "$ZSLICE" --offset 4097 --length 200000 --seek 4097 - out
+        expect_same expected out
+    done
+}
+
+@test "--seek over the end of the target makes it longer" {
+    printf 0123456789 >in
+    printf ABCDEFGH >out
+    "$ZSLICE" --seek 6 in out
+    expect_content out ABCDEF0123456789
+}
+
+@test "--seek beyond the end, and into a new file, leaves a hole of zeros" {
+    printf 0123 >in
+    printf AB >out
+    printf 'AB\0\0\0\0000123' >expected
+    "$ZSLICE" --seek 6 in out
+    expect_same expected out
+    printf '\0\0\0000123' >expected
+    "$ZSLICE" --seek 3 in new
+    expect_same expected new
+    "$ZSLICE" --seek 3G in new
+    [ "$(stat --format %s new)" -eq $((3 * 1024 * 1024 * 1024 + 4)) ]
+    [ "$(tail -c 4 new)" = 0123 ]
+    [ "$(du -k new | cut -f 1)" -lt 1024 ]
+}
+
+@test "--seek from the end of the target" {
+    printf 0123 >in
+    printf ABCDEFGH >out
+    "$ZSLICE" --seek -3 --length 2 in out
+    expect_content out ABCDE01H
+    "$ZSLICE" --seek -0 --length 2 in out
+    expect_content out ABCDE01H01
+    "$ZSLICE" --seek -10 --length 1 in out
+    expect_content out 0BCDE01H01
+}
+
+@test "--seek from the end: refused before the start of the target and where there is none" {
+    local before
+    printf 0123 >in
+    printf ABCDEFGH >out
+    before=$(fingerprint out)
+    expect_failure 2 out "-9 is before its start: it has 8 bytes" --seek -9 in out
+    [ "$(fingerprint out)" = "$before" ]
+    expect_failure 2 new "no end to count from" --seek -1 in new
+    expect_failure 2 new "no end to count from" --seek -0 in new
+    [ ! -e new ]
+}
+
+@test "--seek --truncate cuts the target after the slice, not before" {
+    printf 0123456789 >in
+    printf ABCDEFGH >out
+    "$ZSLICE" --seek 2 --truncate --length 3 in out
+    expect_content out AB012
+    printf ABCDEFGH >out
+    "$ZSLICE" --seek 0 --truncate --length 3 in out
+    expect_content out 012
+    printf ABCDEFGH >out
+    "$ZSLICE" --seek 2 --truncate --length 0 in out
+    expect_content out AB
+    printf 0123 | "$ZSLICE" --seek 1 --truncate - out
+    expect_content out A0123
+    printf ABCDEFGH >out
+    printf 01 | "$ZSLICE" --seek 1 --truncate --length 100 - out
+    expect_content out A01
+    "$ZSLICE" --seek 3 --truncate --length 2 in new
+    printf '\0\0\00001' | cmp - new
+}
+
+@test "--seek on standard output is absolute" {
+    printf 01 >in
+    printf ABCDEFGH >out
+    { printf abc; "$ZSLICE" --seek 5 in; printf xy; } 1<>out
+    expect_content out abcDE01xy
+    printf ABCDEFGH >out
+    { "$ZSLICE" --seek -6 --truncate in; printf xy; } 1<>out
+    expect_content out AB01xy
+}
+
+@test "--seek is refused on what has no positions and where everything goes to the end" {
+    printf 01 >in
+    printf ABCD >out
+    expect_failure 2 "standard output" "a pipe has no positions" --seek 2 in | cat >got
+    [ ! -s got ]
+    expect_failure 2 "standard output" "open for appending" --seek 2 in >>out
+    expect_content out ABCD
+    expect_failure 2 /dev/null "a character device has no positions" --seek 2 in /dev/null
+    mkfifo fifo
+    expect_failure 2 fifo "a pipe has no positions" --seek 2 in fifo
+}
+
+@test "--append adds at the end, and creates" {
+    local engine
+    random_file in 300000
+    for engine in auto map-write buffer; do
+        rm -f out
+        printf before >expected
+        cp expected out
+        "$ZSLICE" --engine=$engine --append --offset 5 in out
+        tail -c +6 in >>expected
+        expect_same expected out
+        cat in | "$ZSLICE" -a - out
+        cat in >>expected
+        expect_same expected out
+    done
+    "$ZSLICE" --append in new
+    expect_same in new
+    "$ZSLICE" --append --length 0 in new
+    expect_same in new
+}
+
+@test "--append to standard output goes to the end of what it is" {
+    printf 0123 >in
+    printf ABCDEFGH >out
+    "$ZSLICE" --append in 1<>out
+    expect_content out ABCDEFGH0123
+    "$ZSLICE" --append in | cat >got
+    expect_content got 0123
+    "$ZSLICE" --append in /dev/null
+}
+
+@test ">> is honoured, and the next writer goes on behind" {
+    printf 0123 >in
+    printf ABCD >out
+    { "$ZSLICE" in; "$ZSLICE" --offset 2 in; cat in | "$ZSLICE"; printf xy; } >>out
+    expect_content out ABCD0123230123xy
+}
+
+@test "> with several writers holds them all" {
+    printf 0123 >in
+    { printf A; "$ZSLICE" in; "$ZSLICE" --offset 2 in; cat in | "$ZSLICE"; printf xy; } >out
+    expect_content out A0123230123xy
+    random_file in 300000
+    cat in in in in >expected
+    { "$ZSLICE" in; "$ZSLICE" --engine=sendfile in; "$ZSLICE" --engine=map-write in
+        cat in | "$ZSLICE"; } >out
+    expect_same expected out
+}
+
+@test "standard output is never truncated" {
+    printf 0123 >in
+    printf ABCDEFGH >out
+    { "$ZSLICE" --length 2 in; printf x; } 1<>out
+    expect_content out 01xDEFGH
+}
+
+@test "an existing target is emptied first: no byte of a longer one is left" {
+    local engine inode
+    random_file in 300000
+    random_file out 1000000
+    inode=$(stat --format %i out)
+    for engine in auto splice sendfile map-write buffer; do
+        "$ZSLICE" --engine=$engine in out
+        expect_same in out
+        random_file out 1000000
+    done
+    cat in | "$ZSLICE" - out
+    expect_same in out
+    "$ZSLICE" --length 0 in out
+    [ ! -s out ]
+    [ "$(stat --format %i out)" = "$inode" ]
+}
+
+@test "a new target has the mode 0666 less the umask; an existing one keeps its mode" {
+    printf 0123 >in
+    chmod 600 in
+    (umask 022 && "$ZSLICE" in a)
+    (umask 077 && "$ZSLICE" in b)
+    (umask 000 && "$ZSLICE" in c && "$ZSLICE" --seek 1 in d && "$ZSLICE" --append in e &&
+        "$ZSLICE" --no-clobber in f)
+    [ "$(stat --format %a a b c d e f | xargs)" = "644 600 666 666 666 666" ]
+    chmod 640 a
+    (umask 000 && "$ZSLICE" in a)
+    [ "$(stat --format %a a)" = 640 ]
+}
+
+@test "--no-clobber creates, and refuses whatever exists" {
+    local name before
+    printf 0123 >in
+    "$ZSLICE" --no-clobber in out
+    expect_same in out
+    ln -s in link
+    ln -s nowhere dangling
+    mkfifo fifo
+    before=$(fingerprint in out)
+    for name in out in link dangling fifo . /dev/null; do
+        expect_failure 2 "$name" "" --no-clobber in "$name"
+    done
+    expect_failure 2 out "File exists" -n in out
+    expect_failure 2 dangling "File exists" -n in dangling
+    [ "$(fingerprint in out)" = "$before" ]
+    [ ! -e nowhere ]
+}
+
+@test "a symbolic link to a target is followed, and stays a link" {
+    local before
+    printf 0123 >in
+    printf ABCDEFGH >real
+    mkdir folder
+    ln -s ../real folder/link
+    ln -s folder/link chain
+    "$ZSLICE" in chain
+    expect_content real 0123
+    "$ZSLICE" --append in chain
+    expect_content real 01230123
+    [ -L chain ] && [ -L folder/link ]
+    before=$(fingerprint in)
+    ln -s "$PWD/in" absolute
+    "$ZSLICE" absolute out
+    expect_same in out
+    [ "$(fingerprint in)" = "$before" ]
+}
+
+@test "a dangling symbolic link names the file that is created" {
+    printf 0123 >in
+    mkdir folder
+    ln -s created folder/relative
+    ln -s folder/relative chain
+    "$ZSLICE" in chain
+    expect_same in folder/created
+    [ -L chain ] && [ -L folder/relative ]
+    ln -s "$PWD/absolute" link
+    "$ZSLICE" in link
+    expect_same in absolute
+}
+
+@test "a dangling symbolic link that cannot be followed is refused" {
+    printf 0123 >in
+    ln -s missing/file link
+    expect_failure 2 link "No such file or directory" in link
+    ln -s loop loop
+    expect_failure 2 loop "Too many levels of symbolic links" in loop
+    [ -L link ] && [ ! -e missing ]
+}
+
+@test "what a dangling link made is removed again if nothing was written, the link is not" {
+    ln -s created link
+    : | expect_failure 3 "standard input" "" --offset 1 - link
+    [ -L link ] && [ ! -e created ]
+}
+
+@test "hard links of the target get the new bytes" {
+    printf 0123 >in
+    printf ABCDEFGH >out
+    ln out other
+    "$ZSLICE" in out
+    expect_content other 0123
+    [ "$(stat --format '%h %i' out)" = "2 $(stat --format %i other)" ]
+}
+
+@test "a target in another folder, with a trailing slash, without a folder" {
+    printf 0123 >in
+    mkdir folder
+    "$ZSLICE" in folder/out
+    expect_same in folder/out
+    expect_failure 2 folder/new/ "" in folder/new/
+    expect_failure 2 missing/out "folder" in missing/out
+    expect_failure 2 in/out "Not a directory" in in/out
+    [ ! -e missing ] && [ ! -e folder/new ]
+}
+
+@test "an existing target is unchanged after a refused plan" {
+    local before
+    printf 0123456789 >in
+    echo precious >out
+    touch --date=2001-02-03 out
+    before=$(fingerprint out)
+    expect_failure 3 in "beyond its end" --offset 11 in out
+    expect_failure 3 in "not there" --exact --length 11 in out
+    expect_failure 2 missing "No such file" missing out
+    expect_failure 2 --length "not a number" --length x in out
+    expect_failure 2 out "before its start" --seek -10 in out
+    expect_failure 2 out "File exists" --no-clobber in out
+    expect_failure 2 . "Is a directory" . out
+    cat in | expect_failure 2 "standard input" "not known" --offset -1 - out
+    cat in | expect_failure 2 --engine "it cannot do this copy" --engine=sendfile - out
+    cat in | expect_failure 3 "standard input" "before the offset" --offset 11 - out
+    expect_failure 2 "standard input" "not open for reading" - out <&-
+    [ "$(fingerprint out)" = "$before" ]
+}
+
+@test "an existing target keeps its bytes where the forced engine turns out not to work" {
+    local before
+    echo precious >out
+    before=$(fingerprint out)
+    expect_failure 2 "/proc/$$/limits" "--engine=splice cannot do this copy" \
+        --engine=splice "/proc/$$/limits" out
+    [ "$(fingerprint out)" = "$before" ]
+}
+
+@test "a created target that nothing was written to is removed on failure" {
+    : | expect_failure 3 "standard input" "" --offset 1 - out
+    : | expect_failure 3 "standard input" "" --exact --length 1 - out
+    expect_failure 2 "/proc/$$/limits" "" --engine=splice "/proc/$$/limits" out
+    : | expect_failure 3 "standard input" "" --offset 1 --seek 5 - out
+    : | expect_failure 3 "standard input" "" --offset 1 --append - out
+    [ ! -e out ]
+}
+
+@test "a target that was there is not removed, even if it was empty" {
+    : >out
+    : | expect_failure 3 "standard input" "" --exact --length 1 - out
+    [ -f out ]
+}
+
+@test "a failure in the middle leaves the good bytes, and says how many there are" {
+    local engine
+    random_file in 3000000
+    head -c 1048576 in >expected
+    for engine in auto splice sendfile map-write buffer; do
+        rm -f out
+        (ulimit -f 1024 && expect_failure 1 out "File too large; the target's first 1048576 bytes are good" \
+            --engine=$engine in out)
+        expect_same expected out
+    done
+    rm -f out
+    cat in | (ulimit -f 1024 && expect_failure 1 out "first 1048576 bytes are good" - out)
+    expect_same expected out
+    printf 0123456789 >out
+    (ulimit -f 1024 && expect_failure 1 out "1048566 bytes from position 10 on are good" \
+        --append in out)
+}
+
+@test "a failure names the good bytes also where the target's name is very long" {
+    local name
+    name=$(printf 'n%.0s' {1..250})
+    mkdir -p "$name/$name"
+    random_file in 2000000
+    (ulimit -f 1024 && expect_failure 1 "$name/$name/out" "first 1048576 bytes are good" \
+        in "$name/$name/out")
+}
+
+@test "a full disk is found before an existing target loses its bytes" {
+    local folder
+    mount_file_system tmpfs 2
+    folder=mnt.tmpfs
+    random_file in 4000000
+    random_file expected 5000
+    cp expected "$folder/out"
+    expect_failure 1 "$folder/out" "No space left on device" in "$folder/out"
+    expect_same expected "$folder/out"
+    expect_failure 1 "$folder/new" "No space left on device" in "$folder/new"
+    [ ! -e "$folder/new" ]
+}
+
+@test "a disk that fills up in the middle leaves the good bytes and no others" {
+    local folder size
+    mount_file_system tmpfs 2
+    folder=mnt.tmpfs
+    random_file in 4000000
+    cat in | expect_failure 1 "$folder/out" "No space left on device" - "$folder/out"
+    size=$(stat --format %s "$folder/out")
+    [ "$size" -gt 1000000 ]
+    grep -q "first $size bytes are good" err
+    cmp --bytes="$size" in "$folder/out"
+}
+
+@test "no space stays reserved behind the end of the target" {
+    random_file in 8000000
+    head -c 100000 in | "$ZSLICE" --length 8000000 - short
+    "$ZSLICE" --length 7999999 in long
+    (ulimit -f 1024 && expect_failure 1 failed "File too large" in failed)
+    [ "$(du -k short | cut -f 1)" -le 128 ]
+    [ "$(du -k failed | cut -f 1)" -le 1056 ]
+    [ "$(du -k long | cut -f 1)" -le 7840 ]
+}
+
+@test "other file systems: the same bytes, new, emptied, at a position and at the end" {
+    local type folder
+    random_file in 3000001
+    for type in ext4 xfs btrfs tmpfs; do
+        mount_file_system "$type" 320
+        folder=mnt.$type
+        "$ZSLICE" --offset 1001 in "$folder/out"
+        tail -c +1002 in | cmp - "$folder/out"
+        random_file "$folder/out" 5000000
+        "$ZSLICE" "$folder/out" "$folder/copy"
+        expect_same "$folder/out" "$folder/copy"
+        "$ZSLICE" --offset 7 in "$folder/out"
+        tail -c +8 in | cmp - "$folder/out"
+        "$ZSLICE" --append "$folder/copy" "$folder/out"
+        { tail -c +8 in; cat "$folder/copy"; } | cmp - "$folder/out"
+        "$ZSLICE" --seek 12345 --length 2000000 in "$folder/copy"
+        cmp --bytes=2000000 --ignore-initial=0:12345 in "$folder/copy"
+        [ "$(stat --format %s "$folder/copy")" -eq 5000000 ]
+    done
+}

@@ -1,0 +1,1465 @@
+/*
+ * The driver with engines that do what a script says, and every real engine between every pair of
+ * real descriptors: always the bytes themselves are compared.
+ */
+
+#include "engine.h"
+
+#include "check_helpers.h"
+#include "sys.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <signal.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+
+enum { KIBIBYTE = 1024, MEBIBYTE = 1024 * 1024 };
+
+/* A copy and everything it borrows. */
+struct bench {
+    struct zs_facts source;
+    struct zs_facts target;
+    struct zs_stats stats;
+    struct zs_error error;
+    struct zs_copy copy;
+};
+
+static void bench_begin(struct bench *bench, int source_fd, int target_fd)
+{
+    *bench = (struct bench){.copy = {.source_fd = source_fd, .target_fd = target_fd}};
+    ck_assert_int_eq(zs_facts_of_descriptor(source_fd, &bench->source), 0);
+    ck_assert_int_eq(zs_facts_of_descriptor(target_fd, &bench->target), 0);
+    bench->copy.source = &bench->source;
+    bench->copy.target = &bench->target;
+    bench->copy.source_name = "in";
+    bench->copy.target_name = "out";
+    bench->copy.stats = &bench->stats;
+}
+
+static void bench_bound(struct bench *bench, uint64_t length)
+{
+    bench->copy.bounded = true;
+    bench->copy.remaining_bytes = length;
+}
+
+/*
+ * Engines that follow a script. An entry that is MOVED with N bytes really moves N; any other is
+ * just what the engine says. Behind the script it moves what it can, and ends where the source
+ * does.
+ */
+enum { MOST_ENTRIES = 24 };
+
+struct script {
+    struct zs_step entries[MOST_ENTRIES];
+    int count;
+    int open_result;
+    void (*after)(const struct zs_copy *copy); /* once, after the first step */
+    int steps;                                 /* taken */
+    int opened;
+    int closed;
+    uint64_t first_position; /* of the source, at the first step */
+};
+
+#define MOVES(bytes)                                                                               \
+    {                                                                                              \
+        .verdict = ZS_STEP_MOVED, .moved_bytes = (bytes)                                           \
+    }
+#define SAYS_END                                                                                   \
+    {                                                                                              \
+        .verdict = ZS_STEP_END                                                                     \
+    }
+#define CANNOT(errno_, end_)                                                                       \
+    {                                                                                              \
+        .verdict = ZS_STEP_UNSUPPORTED, .code = (errno_), .end = (end_)                            \
+    }
+#define FAILS(errno_, end_)                                                                        \
+    {                                                                                              \
+        .verdict = ZS_STEP_FAILED, .code = (errno_), .end = (end_)                                 \
+    }
+
+static struct script first_script, second_script;
+
+static struct zs_step move(struct zs_copy *copy, uint64_t length)
+{
+    unsigned char bytes[4096];
+    size_t most = zs_copy_most(copy, length < sizeof bytes ? (size_t)length : sizeof bytes);
+    ssize_t got = copy->source->positioned
+                      ? pread(copy->source_fd, bytes, most, (off_t)copy->source_position)
+                      : read(copy->source_fd, bytes, most);
+    if (got < 0)
+        return zs_step_of_error(-errno, ZS_END_SOURCE);
+    if (got == 0)
+        return (struct zs_step){.verdict = ZS_STEP_END};
+    ssize_t written = write(copy->target_fd, bytes, (size_t)got);
+    if (written < 0)
+        return zs_step_of_error(-errno, ZS_END_TARGET);
+    return zs_step_moved((uint64_t)written);
+}
+
+static struct zs_step follow(struct zs_copy *copy, void *state)
+{
+    struct script *script = state;
+    int n = script->steps++;
+    struct zs_step entry = n < script->count ? script->entries[n] : zs_step_moved(UINT64_MAX);
+
+    if (n == 0)
+        script->first_position = copy->source_position;
+    struct zs_step step = entry.verdict == ZS_STEP_MOVED ? move(copy, entry.moved_bytes) : entry;
+    if (n == 0 && script->after)
+        script->after(copy);
+    return step;
+}
+
+static int open_script(struct script *script, void **state)
+{
+    if (script->open_result < 0)
+        return script->open_result;
+    script->opened++;
+    *state = script;
+    return 0;
+}
+
+static int open_first(struct zs_copy *copy, void **state)
+{
+    (void)copy;
+    return open_script(&first_script, state);
+}
+
+static int open_second(struct zs_copy *copy, void **state)
+{
+    (void)copy;
+    return open_script(&second_script, state);
+}
+
+static void close_script(void *state)
+{
+    struct script *script = state;
+    script->closed++;
+}
+
+static const struct zs_engine first = {
+    .id = ZS_ENGINE_SPLICE, .open = open_first, .step = follow, .close = close_script};
+static const struct zs_engine second = {
+    .id = ZS_ENGINE_SENDFILE, .open = open_second, .step = follow, .close = close_script};
+static const struct zs_engine certain = {.id = ZS_ENGINE_SPLICE,
+                                         .open = open_first,
+                                         .step = follow,
+                                         .close = close_script,
+                                         .end_is_certain = true};
+
+static const struct zs_engine *const both[] = {&first, &second};
+
+#define SCRIPT(...)                                                                                \
+    (struct script)                                                                                \
+    {                                                                                              \
+        .entries = {__VA_ARGS__},                                                                  \
+        .count = sizeof((struct zs_step[]){__VA_ARGS__}) / sizeof(struct zs_step),                 \
+    }
+
+static void no_scripts(void)
+{
+    first_script = second_script = (struct script){.count = 0};
+    (void)signal(SIGPIPE, SIG_IGN); /* as the program has it */
+}
+
+static void expect_refused(const struct bench *bench, enum zs_engine_id id, int code)
+{
+    ck_assert(bench->stats.engines[id].refused);
+    ck_assert_int_eq(bench->stats.engines[id].refused_code, code);
+}
+
+/* A copy of a file of LENGTH bytes into a file, by fake engines: what most tests below begin with.
+ */
+enum { LENGTH = 1000 };
+
+struct file_copy {
+    struct bench bench;
+    unsigned char bytes[LENGTH];
+};
+
+static void file_copy_begin(struct file_copy *file)
+{
+    fill_pattern(file->bytes, LENGTH);
+    bench_begin(&file->bench, scratch_file(file->bytes, LENGTH), scratch_file("", 0));
+    bench_bound(&file->bench, LENGTH);
+}
+
+static void file_copy_end(struct file_copy *file)
+{
+    ck_assert_int_eq(first_script.opened, first_script.closed);
+    ck_assert_int_eq(second_script.opened, second_script.closed);
+    (void)close(file->bench.copy.source_fd);
+    (void)close(file->bench.copy.target_fd);
+}
+
+static void expect_copied(struct file_copy *file)
+{
+    struct zs_copy *copy = &file->bench.copy;
+    ck_assert_uint_eq(copy->done_bytes, LENGTH);
+    ck_assert_uint_eq(copy->remaining_bytes, 0);
+    ck_assert_uint_eq(copy->source_position, LENGTH);
+    ck_assert_uint_eq(copy->excess_bytes, 0);
+    ck_assert(!copy->source_ended);
+    ck_assert_int_eq(file->bench.error.kind, ZS_ERROR_NONE);
+    expect_content(copy->target_fd, file->bytes, LENGTH);
+}
+
+static int run(struct file_copy *file, size_t engine_count)
+{
+    return zs_engine_run(&file->bench.copy, both, engine_count, &file->bench.error);
+}
+
+START_TEST(the_first_engine_does_it_all_if_it_can)
+{
+    struct file_copy file;
+    file_copy_begin(&file);
+
+    first_script = SCRIPT(MOVES(1), MOVES(300));
+    ck_assert_int_eq(run(&file, 2), 0);
+    expect_copied(&file);
+    ck_assert_int_eq(second_script.steps, 0);
+    ck_assert_uint_eq(file.bench.stats.engines[first.id].bytes, LENGTH);
+    ck_assert(!file.bench.stats.engines[first.id].refused);
+    file_copy_end(&file);
+}
+END_TEST
+
+START_TEST(an_engine_that_cannot_begin_is_followed_by_the_next)
+{
+    struct file_copy file;
+    file_copy_begin(&file);
+
+    first_script = SCRIPT(CANNOT(EINVAL, ZS_END_TARGET));
+    ck_assert_int_eq(run(&file, 2), 0);
+    expect_copied(&file);
+    expect_refused(&file.bench, first.id, EINVAL);
+    ck_assert(!file.bench.stats.engines[second.id].refused);
+    ck_assert_uint_eq(file.bench.stats.engines[first.id].bytes, 0);
+    ck_assert_uint_eq(file.bench.stats.engines[second.id].bytes, LENGTH);
+    ck_assert_int_eq(first_script.steps, 1);
+    file_copy_end(&file);
+}
+END_TEST
+
+START_TEST(an_engine_that_cannot_be_opened_is_followed_by_the_next)
+{
+    struct file_copy file;
+    file_copy_begin(&file);
+
+    first_script.open_result = -EMFILE;
+    ck_assert_int_eq(run(&file, 2), 0);
+    expect_copied(&file);
+    expect_refused(&file.bench, first.id, EMFILE);
+    ck_assert_int_eq(first_script.steps, 0);
+    ck_assert_int_eq(first_script.closed, 0);
+    file_copy_end(&file);
+}
+END_TEST
+
+START_TEST(the_next_engine_goes_on_at_the_exact_byte)
+{
+    struct file_copy file;
+    file_copy_begin(&file);
+
+    first_script = SCRIPT(MOVES(100), MOVES(1), MOVES(36), CANNOT(EOPNOTSUPP, ZS_END_SOURCE));
+    ck_assert_int_eq(run(&file, 2), 0);
+    expect_copied(&file);
+    ck_assert_uint_eq(second_script.first_position, 137);
+    ck_assert_uint_eq(file.bench.stats.engines[first.id].bytes, 137);
+    ck_assert_uint_eq(file.bench.stats.engines[second.id].bytes, LENGTH - 137);
+    expect_refused(&file.bench, first.id, EOPNOTSUPP);
+    file_copy_end(&file);
+}
+END_TEST
+
+START_TEST(a_slice_in_the_middle_of_a_file_is_copied_across_engines)
+{
+    struct file_copy file;
+    file_copy_begin(&file);
+    file.bench.copy.source_position = 200;
+    bench_bound(&file.bench, 500);
+
+    first_script = SCRIPT(MOVES(77), CANNOT(EINVAL, ZS_END_TARGET));
+    ck_assert_int_eq(run(&file, 2), 0);
+    ck_assert_uint_eq(file.bench.copy.done_bytes, 500);
+    ck_assert_uint_eq(file.bench.copy.source_position, 700);
+    ck_assert_uint_eq(second_script.first_position, 277);
+    expect_content(file.bench.copy.target_fd, file.bytes + 200, 500);
+    file_copy_end(&file);
+}
+END_TEST
+
+START_TEST(when_no_engine_can_the_last_reason_is_the_error)
+{
+    struct file_copy file;
+    file_copy_begin(&file);
+
+    first_script = SCRIPT(CANNOT(EINVAL, ZS_END_TARGET));
+    second_script = SCRIPT(MOVES(10), CANNOT(EACCES, ZS_END_SOURCE));
+    ck_assert_int_eq(run(&file, 2), -1);
+    ck_assert_int_eq(file.bench.error.kind, ZS_ERROR_TRANSFER);
+    ck_assert_int_eq(file.bench.error.code, EACCES);
+    ck_assert_str_eq(file.bench.error.object, "in");
+    ck_assert_str_eq(file.bench.error.operation, "reading");
+    ck_assert_uint_eq(file.bench.copy.done_bytes, 10);
+    expect_content(file.bench.copy.target_fd, file.bytes, 10);
+    expect_refused(&file.bench, first.id, EINVAL);
+    expect_refused(&file.bench, second.id, EACCES);
+    file_copy_end(&file);
+}
+END_TEST
+
+START_TEST(an_engine_that_gives_no_reason_is_told_so)
+{
+    struct file_copy file;
+    file_copy_begin(&file);
+
+    first_script = SCRIPT(CANNOT(0, ZS_END_TARGET));
+    ck_assert_int_eq(run(&file, 1), -1);
+    ck_assert_int_eq(file.bench.error.kind, ZS_ERROR_TRANSFER);
+    ck_assert_int_eq(file.bench.error.code, 0);
+    ck_assert_str_eq(file.bench.error.object, "out");
+    ck_assert_str_eq(file.bench.error.operation, "writing");
+    ck_assert_str_ne(file.bench.error.detail, "");
+    expect_refused(&file.bench, first.id, 0);
+    file_copy_end(&file);
+}
+END_TEST
+
+static const struct {
+    struct zs_step step;
+    enum zs_error_kind kind;
+    const char *object;
+    const char *operation;
+} failures[] = {
+    {FAILS(ENOSPC, ZS_END_TARGET), ZS_ERROR_TRANSFER, "out", "writing"},
+    {FAILS(EIO, ZS_END_TARGET), ZS_ERROR_TRANSFER, "out", "writing"},
+    {FAILS(EIO, ZS_END_SOURCE), ZS_ERROR_TRANSFER, "in", "reading"},
+    {FAILS(EPIPE, ZS_END_TARGET), ZS_ERROR_PIPE, "out", "writing"},
+    {FAILS(EPIPE, ZS_END_SOURCE), ZS_ERROR_TRANSFER, "in", "reading"},
+    {FAILS(ECONNRESET, ZS_END_TARGET), ZS_ERROR_TRANSFER, "out", "writing"},
+    {FAILS(EAGAIN, ZS_END_TARGET), ZS_ERROR_TRANSFER, "out", "writing"},
+};
+
+START_TEST(a_failure_is_final_and_names_the_end_at_fault)
+{
+    struct file_copy file;
+    file_copy_begin(&file);
+
+    first_script = SCRIPT(MOVES(7), failures[_i].step);
+    ck_assert_int_eq(run(&file, 2), -1);
+    ck_assert_int_eq(file.bench.error.kind, failures[_i].kind);
+    ck_assert_int_eq(file.bench.error.code, failures[_i].step.code);
+    ck_assert_str_eq(file.bench.error.object, failures[_i].object);
+    ck_assert_str_eq(file.bench.error.operation, failures[_i].operation);
+    ck_assert_int_eq(first_script.steps, 2);
+    ck_assert_int_eq(second_script.steps, 0);
+    ck_assert_uint_eq(file.bench.copy.done_bytes, 7);
+    ck_assert_uint_eq(file.bench.stats.engines[first.id].bytes, 7);
+    ck_assert(!file.bench.stats.engines[first.id].refused);
+    file_copy_end(&file);
+}
+END_TEST
+
+START_TEST(nothing_to_copy_opens_no_engine)
+{
+    struct file_copy file;
+    file_copy_begin(&file);
+    bench_bound(&file.bench, 0);
+
+    ck_assert_int_eq(run(&file, 2), 0);
+    ck_assert_int_eq(run(&file, 0), 0);
+    ck_assert_int_eq(first_script.opened, 0);
+    ck_assert(!file.bench.copy.source_ended);
+    ck_assert_uint_eq(file_size(file.bench.copy.target_fd), 0);
+    file_copy_end(&file);
+}
+END_TEST
+
+/* Ends */
+
+START_TEST(an_end_where_the_source_has_bytes_is_no_end)
+{
+    struct file_copy file;
+    file_copy_begin(&file);
+
+    first_script = SCRIPT(MOVES(100), SAYS_END);
+    ck_assert_int_eq(run(&file, 2), 0);
+    expect_copied(&file);
+    expect_refused(&file.bench, first.id, 0);
+    ck_assert_uint_eq(file.bench.stats.engines[first.id].bytes, 100);
+    /* The byte that proved it came through memory, and is not copied again. */
+    ck_assert_uint_eq(second_script.first_position, 101);
+    ck_assert_uint_eq(file.bench.stats.engines[ZS_ENGINE_BUFFER].bytes, 1);
+    ck_assert_uint_eq(file.bench.stats.user_copied_bytes, 1);
+    file_copy_end(&file);
+}
+END_TEST
+
+START_TEST(the_byte_that_disproves_an_end_may_be_the_last_one)
+{
+    struct file_copy file;
+    file_copy_begin(&file);
+
+    first_script = SCRIPT(MOVES(LENGTH - 1), SAYS_END);
+    ck_assert_int_eq(run(&file, 1), 0);
+    expect_copied(&file);
+    file_copy_end(&file);
+}
+END_TEST
+
+START_TEST(an_end_that_read_confirms_ends_the_copy)
+{
+    struct file_copy file;
+    file_copy_begin(&file);
+    bench_bound(&file.bench, LENGTH + 500);
+
+    first_script = SCRIPT(MOVES(100));
+    ck_assert_int_eq(run(&file, 2), 0);
+    ck_assert(file.bench.copy.source_ended);
+    ck_assert_uint_eq(file.bench.copy.done_bytes, LENGTH);
+    ck_assert_uint_eq(file.bench.copy.remaining_bytes, 500);
+    ck_assert_int_eq(second_script.steps, 0);
+    ck_assert(!file.bench.stats.engines[first.id].refused);
+    ck_assert_uint_eq(file.bench.stats.user_copied_bytes, 0);
+    expect_content(file.bench.copy.target_fd, file.bytes, LENGTH);
+    file_copy_end(&file);
+}
+END_TEST
+
+START_TEST(without_a_bound_the_copy_goes_to_the_end)
+{
+    struct file_copy file;
+    file_copy_begin(&file);
+    file.bench.copy.bounded = false;
+    file.bench.copy.remaining_bytes = 0;
+
+    first_script = SCRIPT(MOVES(100), SAYS_END);
+    ck_assert_int_eq(run(&file, 2), 0);
+    ck_assert(file.bench.copy.source_ended);
+    ck_assert_uint_eq(file.bench.copy.done_bytes, LENGTH);
+    expect_content(file.bench.copy.target_fd, file.bytes, LENGTH);
+    file_copy_end(&file);
+}
+END_TEST
+
+START_TEST(an_end_that_is_certain_is_believed)
+{
+    struct file_copy file;
+    const struct zs_engine *const engines[] = {&certain, &second};
+    file_copy_begin(&file);
+
+    first_script = SCRIPT(MOVES(100), SAYS_END);
+    ck_assert_int_eq(zs_engine_run(&file.bench.copy, engines, 2, &file.bench.error), 0);
+    ck_assert(file.bench.copy.source_ended);
+    ck_assert_uint_eq(file.bench.copy.done_bytes, 100);
+    ck_assert_uint_eq(file.bench.copy.remaining_bytes, LENGTH - 100);
+    ck_assert_int_eq(second_script.steps, 0);
+    file_copy_end(&file);
+}
+END_TEST
+
+/* A pipe that holds bytes, and whose writer is gone unless its descriptor is asked for. */
+static int filled_pipe(const void *bytes, size_t length, int flags, int *writer)
+{
+    int ends[2];
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC | flags), 0);
+    write_all(ends[1], bytes, length);
+    if (writer)
+        *writer = ends[1];
+    else
+        (void)close(ends[1]);
+    return ends[0];
+}
+
+static void drain(int fd, void *bytes, size_t length)
+{
+    for (size_t done = 0; done < length;) {
+        ssize_t got = read(fd, (char *)bytes + done, length - done);
+        ck_assert_int_gt(got, 0);
+        done += (size_t)got;
+    }
+}
+
+START_TEST(an_end_of_a_stream_is_confirmed_without_losing_the_byte)
+{
+    struct bench bench;
+    unsigned char *bytes = new_pattern(LENGTH);
+    bench_begin(&bench, filled_pipe(bytes, LENGTH, 0, NULL), scratch_file("", 0));
+
+    first_script = SCRIPT(MOVES(100), SAYS_END);
+    second_script = SCRIPT(MOVES(100));
+    ck_assert_int_eq(zs_engine_run(&bench.copy, both, 2, &bench.error), 0);
+    ck_assert(bench.copy.source_ended);
+    ck_assert_uint_eq(bench.copy.done_bytes, LENGTH);
+    expect_content(bench.copy.target_fd, bytes, LENGTH);
+    ck_assert_uint_eq(bench.stats.engines[ZS_ENGINE_BUFFER].bytes, 1);
+    free(bytes);
+}
+END_TEST
+
+START_TEST(a_failure_while_an_end_is_confirmed_is_final)
+{
+    struct bench bench;
+    bench_begin(&bench, scratch_file("0123456789", 10), open("/dev/full", O_WRONLY | O_CLOEXEC));
+    bench_bound(&bench, 10);
+
+    first_script = SCRIPT(SAYS_END);
+    ck_assert_int_eq(zs_engine_run(&bench.copy, both, 2, &bench.error), -1);
+    ck_assert_int_eq(bench.error.code, ENOSPC);
+    ck_assert_str_eq(bench.error.object, "out");
+    ck_assert_uint_eq(bench.copy.done_bytes, 0);
+    ck_assert_int_eq(second_script.steps, 0);
+}
+END_TEST
+
+/* An engine that takes TAKEN bytes of the source, delivers DELIVERED of them and keeps the rest. */
+enum { TAKEN = 300, DELIVERED = 40 };
+
+struct hoard {
+    int ends[2];
+    uint64_t held_bytes;
+    int steps;
+    struct zs_step last;
+};
+
+static struct hoard hoard;
+
+static int open_hoard(struct zs_copy *copy, void **state)
+{
+    (void)copy;
+    ck_assert_int_eq(pipe2(hoard.ends, O_CLOEXEC), 0);
+    *state = &hoard;
+    return 0;
+}
+
+static struct zs_step step_hoard(struct zs_copy *copy, void *state)
+{
+    unsigned char bytes[TAKEN];
+    (void)state;
+    if (hoard.steps++ > 0)
+        return hoard.last;
+    drain(copy->source_fd, bytes, TAKEN);
+    write_all(copy->target_fd, bytes, DELIVERED);
+    write_all(hoard.ends[1], bytes + DELIVERED, TAKEN - DELIVERED);
+    hoard.held_bytes = TAKEN - DELIVERED;
+    return zs_step_moved(DELIVERED);
+}
+
+static uint64_t held_hoard(const void *state, int *fd)
+{
+    const struct hoard *held = state;
+    *fd = held->ends[0];
+    return held->held_bytes;
+}
+
+static void close_hoard(void *state)
+{
+    struct hoard *closed = state;
+    (void)close(closed->ends[0]);
+    (void)close(closed->ends[1]);
+}
+
+static const struct zs_engine hoarder = {.id = ZS_ENGINE_SPLICE,
+                                         .open = open_hoard,
+                                         .step = step_hoard,
+                                         .held = held_hoard,
+                                         .close = close_hoard};
+static const struct zs_engine *const hoarder_first[] = {&hoarder, &second};
+
+START_TEST(bytes_of_a_stream_that_an_engine_holds_are_delivered_before_the_next_goes_on)
+{
+    struct bench bench;
+    unsigned char *bytes = new_pattern(LENGTH);
+    bench_begin(&bench, filled_pipe(bytes, LENGTH, 0, NULL), scratch_file("", 0));
+    bench_bound(&bench, LENGTH);
+
+    hoard = (struct hoard){.last = CANNOT(EINVAL, ZS_END_TARGET)};
+    ck_assert_int_eq(zs_engine_run(&bench.copy, hoarder_first, 2, &bench.error), 0);
+    ck_assert_uint_eq(bench.copy.done_bytes, LENGTH);
+    ck_assert_uint_eq(bench.copy.remaining_bytes, 0);
+    ck_assert_uint_eq(bench.stats.engines[hoarder.id].bytes, DELIVERED);
+    ck_assert_uint_eq(bench.stats.engines[ZS_ENGINE_BUFFER].bytes, TAKEN - DELIVERED);
+    ck_assert_uint_eq(bench.stats.engines[second.id].bytes, LENGTH - TAKEN);
+    ck_assert_uint_eq(bench.stats.user_copied_bytes, TAKEN - DELIVERED);
+    expect_refused(&bench, hoarder.id, EINVAL);
+    expect_content(bench.copy.target_fd, bytes, LENGTH);
+    free(bytes);
+}
+END_TEST
+
+START_TEST(held_bytes_that_are_all_there_was_end_the_copy)
+{
+    struct bench bench;
+    unsigned char *bytes = new_pattern(TAKEN);
+    bench_begin(&bench, filled_pipe(bytes, TAKEN, 0, NULL), scratch_file("", 0));
+    bench_bound(&bench, TAKEN);
+
+    hoard = (struct hoard){.last = CANNOT(EINVAL, ZS_END_TARGET)};
+    ck_assert_int_eq(zs_engine_run(&bench.copy, hoarder_first, 1, &bench.error), 0);
+    ck_assert_uint_eq(bench.copy.done_bytes, TAKEN);
+    ck_assert(!bench.copy.source_ended);
+    expect_content(bench.copy.target_fd, bytes, TAKEN);
+    free(bytes);
+}
+END_TEST
+
+/* A position can be read again: the next engine does, and what is held is forgotten. */
+START_TEST(held_bytes_of_a_file_are_read_again)
+{
+    struct bench bench;
+    unsigned char *bytes = new_pattern(LENGTH);
+    bench_begin(&bench, scratch_file(bytes, LENGTH), scratch_file("", 0));
+    bench_bound(&bench, LENGTH);
+
+    hoard = (struct hoard){.last = CANNOT(EINVAL, ZS_END_TARGET)};
+    ck_assert_int_eq(zs_engine_run(&bench.copy, hoarder_first, 2, &bench.error), 0);
+    ck_assert_uint_eq(second_script.first_position, DELIVERED);
+    ck_assert_uint_eq(bench.stats.engines[ZS_ENGINE_BUFFER].bytes, 0);
+    expect_content(bench.copy.target_fd, bytes, LENGTH);
+    free(bytes);
+}
+END_TEST
+
+START_TEST(held_bytes_are_waited_out_on_a_target_that_is_not_ready)
+{
+    struct bench bench;
+    unsigned char *bytes = new_pattern(LENGTH);
+    unsigned char *got = malloc(LENGTH);
+    int ends[2];
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends), 0);
+    bench_begin(&bench, filled_pipe(bytes, LENGTH, 0, NULL), ends[0]);
+    bench_bound(&bench, LENGTH);
+
+    hoard = (struct hoard){.last = CANNOT(ENOMEM, ZS_END_TARGET)};
+    ck_assert_int_eq(zs_engine_run(&bench.copy, hoarder_first, 2, &bench.error), 0);
+    drain(ends[1], got, LENGTH);
+    ck_assert_mem_eq(got, bytes, LENGTH);
+    free(bytes);
+    free(got);
+}
+END_TEST
+
+static int reader_fd;
+
+static struct zs_step lose_the_reader(struct zs_copy *copy, void *state)
+{
+    struct zs_step step = step_hoard(copy, state);
+    (void)close(reader_fd);
+    return step;
+}
+
+START_TEST(a_target_that_fails_on_held_bytes_is_a_failure)
+{
+    struct bench bench;
+    struct zs_engine losing = hoarder;
+    const struct zs_engine *const engines[] = {&losing, &second};
+    unsigned char *bytes = new_pattern(LENGTH);
+    int ends[2];
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+    bench_begin(&bench, filled_pipe(bytes, LENGTH, 0, NULL), ends[1]);
+    bench_bound(&bench, LENGTH);
+
+    losing.step = lose_the_reader;
+    reader_fd = ends[0];
+    hoard = (struct hoard){.last = CANNOT(EINVAL, ZS_END_TARGET)};
+    ck_assert_int_eq(zs_engine_run(&bench.copy, engines, 2, &bench.error), -1);
+    ck_assert_int_eq(bench.error.kind, ZS_ERROR_PIPE);
+    ck_assert_str_eq(bench.error.object, "out");
+    ck_assert_uint_eq(bench.copy.done_bytes, DELIVERED);
+    ck_assert_int_eq(second_script.steps, 0);
+    free(bytes);
+}
+END_TEST
+
+/* Waiting */
+
+/* What another process or person does meanwhile. */
+struct later {
+    pthread_t thread;
+    int fd;
+    unsigned char *bytes;
+    size_t length;
+    size_t piece;
+    int delay_ms;
+};
+
+static void pause_ms(int milliseconds)
+{
+    const struct timespec time = {.tv_nsec = (long)milliseconds * 1000000};
+    (void)nanosleep(&time, NULL);
+}
+
+static void wait_for(int fd, short events)
+{
+    struct pollfd waited = {.fd = fd, .events = events};
+    (void)poll(&waited, 1, -1);
+}
+
+/* Writes everything and closes. */
+static void *feed(void *argument)
+{
+    struct later *later = argument;
+    pause_ms(later->delay_ms);
+    for (size_t done = 0; done < later->length;) {
+        size_t left = later->length - done;
+        wait_for(later->fd, POLLOUT);
+        ssize_t written =
+            write(later->fd, later->bytes + done, left < later->piece ? left : later->piece);
+        if (written < 0 && errno != EAGAIN)
+            break;
+        done += written > 0 ? (size_t)written : 0;
+    }
+    (void)close(later->fd);
+    return NULL;
+}
+
+/* Reads until the end, or length bytes; then length is what came. */
+static void *swallow(void *argument)
+{
+    struct later *later = argument;
+    size_t done = 0;
+    pause_ms(later->delay_ms);
+    while (done < later->length) {
+        size_t left = later->length - done;
+        wait_for(later->fd, POLLIN);
+        ssize_t got =
+            read(later->fd, later->bytes + done, left < later->piece ? left : later->piece);
+        if (got == 0 || (got < 0 && errno != EAGAIN))
+            break;
+        done += got > 0 ? (size_t)got : 0;
+    }
+    later->length = done;
+    return NULL;
+}
+
+static void start(struct later *later, void *(*work)(void *))
+{
+    ck_assert_int_eq(pthread_create(&later->thread, NULL, work, later), 0);
+}
+
+static void join(struct later *later)
+{
+    ck_assert_int_eq(pthread_join(later->thread, NULL), 0);
+}
+
+START_TEST(a_source_that_is_not_ready_is_waited_for_without_spinning)
+{
+    struct bench bench;
+    struct later later = {.length = LENGTH, .piece = LENGTH, .delay_ms = 100};
+    int source = filled_pipe("", 0, O_NONBLOCK, &later.fd);
+    later.bytes = new_pattern(LENGTH);
+    bench_begin(&bench, source, scratch_file("", 0));
+    bench_bound(&bench, LENGTH);
+
+    start(&later, feed);
+    ck_assert_int_eq(zs_engine_run(&bench.copy, both, 2, &bench.error), 0);
+    join(&later);
+    expect_content(bench.copy.target_fd, later.bytes, LENGTH);
+    ck_assert_int_le(first_script.steps, 3);
+    ck_assert_int_eq(second_script.steps, 0);
+    ck_assert(!bench.stats.engines[first.id].refused);
+    free(later.bytes);
+}
+END_TEST
+
+START_TEST(a_target_that_is_not_ready_is_waited_for_without_spinning)
+{
+    struct file_copy file;
+    int ends[2];
+    file_copy_begin(&file);
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC | O_NONBLOCK), 0);
+    ck_assert_int_ge(fcntl(ends[1], F_SETPIPE_SZ, 4096), 0);
+    unsigned char before[4096] = {0};
+    write_all(ends[1], before, sizeof before);
+    struct bench bench;
+    bench_begin(&bench, file.bench.copy.source_fd, ends[1]);
+    bench_bound(&bench, LENGTH);
+
+    struct later later = {
+        .fd = ends[0], .length = sizeof before + LENGTH, .piece = 8192, .delay_ms = 100};
+    later.bytes = calloc(1, later.length);
+    start(&later, swallow);
+    ck_assert_int_eq(zs_engine_run(&bench.copy, both, 2, &bench.error), 0);
+    (void)close(ends[1]);
+    join(&later);
+    ck_assert_uint_eq(later.length, sizeof before + LENGTH);
+    ck_assert_mem_eq(later.bytes + sizeof before, file.bytes, LENGTH);
+    ck_assert_int_le(first_script.steps, 3);
+    free(later.bytes);
+}
+END_TEST
+
+START_TEST(an_end_that_is_ready_but_says_eagain_is_asked_again_and_not_too_often)
+{
+    struct bench bench;
+    bench_begin(&bench, filled_pipe("x", 1, O_NONBLOCK, NULL), scratch_file("", 0));
+    bench_bound(&bench, 1);
+    struct timespec begin, end;
+
+    for (int i = 0; i < 20; i++)
+        first_script.entries[i] = (struct zs_step)CANNOT(EAGAIN, ZS_END_SOURCE);
+    first_script.count = 20;
+    (void)clock_gettime(CLOCK_MONOTONIC, &begin);
+    ck_assert_int_eq(zs_engine_run(&bench.copy, both, 1, &bench.error), 0);
+    (void)clock_gettime(CLOCK_MONOTONIC, &end);
+    ck_assert_int_eq(first_script.steps, 21);
+    expect_content(bench.copy.target_fd, "x", 1);
+    /* The last few of twenty are slowed down, each by a millisecond. */
+    int64_t ns = (end.tv_sec - begin.tv_sec) * (int64_t)1000000000 + end.tv_nsec - begin.tv_nsec;
+    ck_assert_int_ge(ns, 3000000);
+}
+END_TEST
+
+START_TEST(eagain_from_a_file_is_not_waited_for)
+{
+    struct file_copy file;
+    file_copy_begin(&file);
+
+    first_script = SCRIPT(MOVES(10), CANNOT(EAGAIN, ZS_END_SOURCE));
+    second_script = SCRIPT(MOVES(10), FAILS(EAGAIN, ZS_END_TARGET));
+    ck_assert_int_eq(run(&file, 2), -1);
+    ck_assert_int_eq(first_script.steps, 2);
+    ck_assert_int_eq(second_script.steps, 2);
+    expect_refused(&file.bench, first.id, EAGAIN);
+    ck_assert_int_eq(file.bench.error.code, EAGAIN);
+    ck_assert_uint_eq(file.bench.copy.done_bytes, 20);
+    file_copy_end(&file);
+}
+END_TEST
+
+/* A source that shrinks */
+
+static off_t shrunk_size;
+
+static void shrink(const struct zs_copy *copy)
+{
+    ck_assert_int_eq(ftruncate(copy->source_fd, shrunk_size), 0);
+}
+
+static const struct {
+    off_t size;
+    uint64_t done;
+    uint64_t excess;
+} shrinks[] = {
+    {400, 400, 0}, {399, 399, 1}, {250, 250, 150}, {1, 1, 399}, {0, 0, 400},
+};
+
+START_TEST(what_was_taken_beyond_the_new_end_is_excess)
+{
+    struct file_copy file;
+    file_copy_begin(&file);
+    bool excess = shrinks[_i].excess > 0;
+
+    shrunk_size = shrinks[_i].size;
+    first_script = SCRIPT(MOVES(400));
+    first_script.after = shrink;
+    ck_assert_int_eq(run(&file, 2), excess ? -1 : 0);
+    ck_assert_uint_eq(file.bench.copy.done_bytes, shrinks[_i].done);
+    ck_assert_uint_eq(file.bench.copy.excess_bytes, shrinks[_i].excess);
+    ck_assert_uint_eq(file.bench.copy.source_position, shrinks[_i].done);
+    ck_assert_uint_eq(file.bench.stats.engines[first.id].bytes, shrinks[_i].done);
+    ck_assert_int_eq(file.bench.copy.source_ended, !excess);
+    if (excess) {
+        ck_assert_int_eq(file.bench.error.kind, ZS_ERROR_TRANSFER);
+        ck_assert_str_eq(file.bench.error.object, "in");
+        ck_assert_ptr_nonnull(strstr(file.bench.error.detail, "shrank"));
+    }
+    file_copy_end(&file);
+}
+END_TEST
+
+START_TEST(only_the_last_step_can_have_taken_too_much)
+{
+    struct file_copy file;
+    file_copy_begin(&file);
+
+    /* 300 bytes are checked after the first step, so that at most the next 100 are in doubt. */
+    shrunk_size = 50;
+    first_script = SCRIPT(MOVES(300), CANNOT(EINVAL, ZS_END_TARGET));
+    second_script = SCRIPT(MOVES(100));
+    second_script.after = shrink;
+    ck_assert_int_eq(run(&file, 2), -1);
+    ck_assert_uint_eq(file.bench.copy.done_bytes, 300);
+    ck_assert_uint_eq(file.bench.copy.excess_bytes, 100);
+    expect_content(file.bench.copy.target_fd, file.bytes, 400);
+    file_copy_end(&file);
+}
+END_TEST
+
+START_TEST(a_source_that_grows_or_is_a_stream_has_no_excess)
+{
+    struct file_copy file;
+    file_copy_begin(&file);
+
+    shrunk_size = 5000;
+    first_script = SCRIPT(MOVES(400));
+    first_script.after = shrink;
+    ck_assert_int_eq(run(&file, 2), 0);
+    expect_copied(&file);
+    file_copy_end(&file);
+}
+END_TEST
+
+/* The same with the real engines: one step of each, then the file is cut. */
+
+static const struct zs_engine *real;
+
+static struct zs_step step_and_shrink(struct zs_copy *copy, void *state)
+{
+    struct zs_step step = real->step(copy, state);
+    if (first_script.steps++ == 0)
+        shrink(copy);
+    return step;
+}
+
+static const off_t cuts[] = {0,
+                             1,
+                             4095,
+                             4096,
+                             70000,
+                             MEBIBYTE - 1,
+                             MEBIBYTE,
+                             MEBIBYTE + 1,
+                             2 * MEBIBYTE - 100,
+                             5 * MEBIBYTE - 1};
+
+static void copy_while_shrinking(enum zs_engine_id id, off_t size)
+{
+    enum { SIZE = 6 * MEBIBYTE };
+    struct bench bench;
+    unsigned char *bytes = new_pattern(SIZE);
+    bench_begin(&bench, scratch_file(bytes, SIZE), scratch_file("", 0));
+    bench_bound(&bench, SIZE);
+
+    real = zs_engines[id];
+    first_script.steps = 0;
+    shrunk_size = size;
+    struct zs_engine shrinking = *real;
+    shrinking.step = step_and_shrink;
+    const struct zs_engine *const engines[] = {&shrinking, &zs_engine_buffer};
+    int result = zs_engine_run(&bench.copy, engines, 2, &bench.error);
+
+    /* However it was found: what counts as done is the source's, and nothing lies behind the
+     * excess. */
+    ck_assert(result == -1 || bench.copy.source_ended);
+    ck_assert_uint_eq(bench.copy.done_bytes, (uint64_t)size);
+    ck_assert_uint_eq(file_size(bench.copy.target_fd),
+                      bench.copy.done_bytes + bench.copy.excess_bytes);
+    ck_assert_int_eq(ftruncate(bench.copy.target_fd, size), 0);
+    expect_content(bench.copy.target_fd, bytes, (size_t)size);
+    free(bytes);
+    (void)close(bench.copy.source_fd);
+    (void)close(bench.copy.target_fd);
+}
+
+START_TEST(every_engine_knows_the_good_bytes_of_a_file_that_shrank)
+{
+    for (int id = 0; id < ZS_ENGINE_COUNT; id++)
+        copy_while_shrinking((enum zs_engine_id)id, cuts[_i]);
+}
+END_TEST
+
+/* Every real engine, between every pair of descriptors */
+
+enum end_kind { END_FILE, END_MEMFD, END_APPEND, END_PIPE, END_SOCKET, END_COUNT };
+
+static bool is_flow(enum end_kind kind)
+{
+    return kind == END_PIPE || kind == END_SOCKET;
+}
+
+/* An open end, and the other side of it if there is one. */
+struct end {
+    int fd;
+    int other;
+};
+
+static struct end open_flow(enum end_kind kind, bool source, int flags)
+{
+    int ends[2];
+    int result = kind == END_PIPE
+                     ? pipe2(ends, O_CLOEXEC | flags)
+                     : socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0, ends);
+    ck_assert_int_eq(result, 0);
+    return source ? (struct end){ends[0], ends[1]} : (struct end){ends[1], ends[0]};
+}
+
+static struct end open_end(enum end_kind kind, bool source, int flags, const void *bytes,
+                           size_t length)
+{
+    if (is_flow(kind))
+        return open_flow(kind, source, flags);
+
+    struct end end = {.other = -1};
+    end.fd = kind == END_MEMFD ? memfd_create("end", MFD_CLOEXEC) : scratch_file("", 0);
+    ck_assert_int_ge(end.fd, 0);
+    write_all(end.fd, bytes, length);
+    if (kind == END_APPEND)
+        ck_assert_int_eq(fcntl(end.fd, F_SETFL, O_APPEND), 0);
+    return end;
+}
+
+/* BEFORE bytes in a file target that must stay; SKIPPED before the slice of a file, BEHIND after
+ * it. */
+enum { BEFORE = 5, SKIPPED = 4099, BEHIND = 3000 };
+
+struct crossing {
+    const struct zs_engine *engine;
+    enum end_kind from, to;
+    size_t length;
+    bool bounded;
+    int flags; /* of pipes and sockets */
+};
+
+static void expect_delivered(const struct crossing *crossing, const struct end *target,
+                             struct later *reader, const unsigned char *expected)
+{
+    if (is_flow(crossing->to)) {
+        (void)close(target->fd);
+        join(reader);
+        ck_assert_uint_eq(reader->length, crossing->length);
+        if (memcmp(reader->bytes, expected, crossing->length) != 0)
+            ck_abort_msg("other bytes came out");
+        free(reader->bytes);
+        (void)close(target->other);
+        return;
+    }
+    unsigned char *whole = malloc(BEFORE + crossing->length);
+    ck_assert_ptr_nonnull(whole);
+    memcpy(whole, "stays", BEFORE);
+    memcpy(whole + BEFORE, expected, crossing->length);
+    expect_content(target->fd, whole, BEFORE + crossing->length);
+    free(whole);
+    (void)close(target->fd);
+}
+
+/* What lies behind the slice is still in the pipe or socket for the next reader. */
+static void expect_left(const struct crossing *crossing, const struct end *source,
+                        struct later *writer)
+{
+    if (is_flow(crossing->from)) {
+        unsigned char left[BEHIND];
+        if (crossing->bounded) {
+            (void)fcntl(source->fd, F_SETFL, 0);
+            drain(source->fd, left, BEHIND);
+            ck_assert_mem_eq(left, writer->bytes + crossing->length, BEHIND);
+        }
+        join(writer);
+    }
+    (void)close(source->fd);
+}
+
+static void cross(const struct crossing *crossing)
+{
+    struct bench bench;
+    bool flows = is_flow(crossing->from);
+    size_t skipped = flows ? 0 : SKIPPED;
+    size_t behind = crossing->bounded ? BEHIND : 0;
+    size_t size = skipped + crossing->length + behind;
+    unsigned char *bytes = new_pattern(size);
+    struct end source = open_end(crossing->from, true, crossing->flags, bytes, size);
+    struct end target = open_end(crossing->to, false, crossing->flags, "stays", BEFORE);
+    struct later writer = {.fd = source.other, .bytes = bytes, .length = size, .piece = 70001};
+    struct later reader = {.fd = target.other, .length = crossing->length + 1, .piece = 7001};
+
+    bench_begin(&bench, source.fd, target.fd);
+    ck_assert_ptr_null(crossing->engine->refuse(&bench.source, &bench.target));
+    bench.copy.source_position = skipped;
+    bench.copy.bounded = crossing->bounded;
+    bench.copy.remaining_bytes = crossing->bounded ? crossing->length : 0;
+    if (flows)
+        start(&writer, feed);
+    if (is_flow(crossing->to)) {
+        reader.bytes = malloc(reader.length);
+        start(&reader, swallow);
+    }
+
+    int result = zs_engine_run(&bench.copy, &crossing->engine, 1, &bench.error);
+    ck_assert_msg(result == 0, "%s from %d to %d: error %d %s %s",
+                  zs_engine_names[crossing->engine->id], crossing->from, crossing->to,
+                  bench.error.code, bench.error.operation, bench.error.detail);
+    ck_assert_uint_eq(bench.copy.done_bytes, crossing->length);
+    ck_assert_uint_eq(bench.stats.engines[crossing->engine->id].bytes, crossing->length);
+    ck_assert_uint_eq(bench.stats.user_copied_bytes,
+                      crossing->engine->id == ZS_ENGINE_BUFFER ? crossing->length : 0);
+    ck_assert_int_eq(bench.copy.source_ended, !crossing->bounded);
+    expect_delivered(crossing, &target, &reader, bytes + skipped);
+    expect_left(crossing, &source, &writer);
+    free(bytes);
+}
+
+static bool can_cross(const struct zs_engine *engine, enum end_kind from, enum end_kind to)
+{
+    struct bench bench;
+    struct end source = open_end(from, true, 0, "", 0);
+    struct end target = open_end(to, false, 0, "", 0);
+
+    bench_begin(&bench, source.fd, target.fd);
+    bool can = engine->refuse(&bench.source, &bench.target) == NULL;
+    const int fds[] = {source.fd, source.other, target.fd, target.other};
+    for (int i = 0; i < ROWS(fds); i++) {
+        if (fds[i] >= 0)
+            (void)close(fds[i]);
+    }
+    return can;
+}
+
+static const struct {
+    size_t length;
+    bool bounded;
+    int flags;
+} manners[] = {
+    {1, true, 0},
+    {4096, true, 0},
+    {65537, true, 0},
+    {MEBIBYTE + 3, true, 0},
+    {3 * MEBIBYTE + 1, false, 0},
+    {3 * MEBIBYTE + 1, true, O_NONBLOCK},
+    {300 * KIBIBYTE, false, O_NONBLOCK},
+};
+
+START_TEST(every_engine_copies_exactly_the_slice_between_all_ends_that_it_accepts)
+{
+    int crossed = 0;
+
+    for (enum end_kind from = 0; from < END_COUNT; from++) {
+        for (enum end_kind to = 0; to < END_COUNT; to++) {
+            if (from == END_APPEND || !can_cross(zs_engines[_i], from, to))
+                continue;
+            for (int m = 0; m < ROWS(manners); m++) {
+                const struct crossing crossing = {
+                    zs_engines[_i],  from, to, manners[m].length, manners[m].bounded,
+                    manners[m].flags};
+                /* What has a size is always bounded, by the plan. */
+                if (is_flow(from) || crossing.bounded)
+                    cross(&crossing);
+            }
+            crossed++;
+        }
+    }
+    /* From 4 kinds of sources to 5 of targets; but no appending, or no streams to read from. */
+    static const int expected[ZS_ENGINE_COUNT] = {[ZS_ENGINE_SPLICE] = 16,
+                                                  [ZS_ENGINE_SENDFILE] = 8,
+                                                  [ZS_ENGINE_MAP_WRITE] = 10,
+                                                  [ZS_ENGINE_BUFFER] = 20};
+    ck_assert_int_eq(crossed, expected[_i]);
+}
+END_TEST
+
+START_TEST(an_empty_stream_ends_at_once)
+{
+    for (enum end_kind from = END_PIPE; from <= END_SOCKET; from++) {
+        const struct crossing crossing = {zs_engines[_i], from, END_FILE, 0, false, 0};
+        if (can_cross(zs_engines[_i], from, END_FILE))
+            cross(&crossing);
+    }
+}
+END_TEST
+
+START_TEST(a_file_without_a_size_is_copied_to_its_end)
+{
+    struct bench bench;
+    char expected[4096];
+    int source = open("/proc/version", O_RDONLY | O_CLOEXEC);
+    if (source < 0)
+        return;
+    ssize_t length = pread(source, expected, sizeof expected, 0);
+    ck_assert_int_gt(length, 7);
+
+    bench_begin(&bench, source, scratch_file("", 0));
+    bench.copy.source_position = 7;
+    if (zs_engines[_i]->refuse(&bench.source, &bench.target))
+        return;
+    const struct zs_engine *const engines[] = {zs_engines[_i], &zs_engine_buffer};
+    ck_assert_int_eq(zs_engine_run(&bench.copy, engines, 2, &bench.error), 0);
+    ck_assert(bench.copy.source_ended);
+    expect_content(bench.copy.target_fd, expected + 7, (size_t)length - 7);
+}
+END_TEST
+
+START_TEST(a_reader_that_is_gone_is_told_from_other_failures)
+{
+    for (enum end_kind to = END_PIPE; to <= END_SOCKET; to++) {
+        struct bench bench;
+        unsigned char *bytes = new_pattern(MEBIBYTE);
+        struct end target = open_end(to, false, 0, "", 0);
+        (void)close(target.other);
+        bench_begin(&bench, scratch_file(bytes, MEBIBYTE), target.fd);
+        bench_bound(&bench, MEBIBYTE);
+
+        ck_assert_int_eq(zs_engine_run(&bench.copy, &zs_engines[_i], 1, &bench.error), -1);
+        ck_assert_int_eq(bench.error.kind, ZS_ERROR_PIPE);
+        ck_assert_int_eq(bench.error.code, EPIPE);
+        ck_assert_uint_eq(bench.copy.done_bytes, 0);
+        free(bytes);
+        (void)close(target.fd);
+        (void)close(bench.copy.source_fd);
+    }
+}
+END_TEST
+
+START_TEST(a_full_device_is_named_by_its_errno_whatever_comes_first)
+{
+    const struct zs_engine *const engines[] = {zs_engines[_i], &zs_engine_buffer};
+    struct bench bench;
+    bench_begin(&bench, scratch_file("0123456789", 10), open("/dev/full", O_WRONLY | O_CLOEXEC));
+    bench_bound(&bench, 10);
+
+    ck_assert_int_eq(zs_engine_run(&bench.copy, engines, 2, &bench.error), -1);
+    ck_assert_int_eq(bench.error.kind, ZS_ERROR_TRANSFER);
+    ck_assert_int_eq(bench.error.code, ENOSPC);
+    ck_assert_str_eq(bench.error.object, "out");
+    ck_assert_uint_eq(bench.copy.done_bytes, 0);
+}
+END_TEST
+
+START_TEST(a_source_that_cannot_be_read_is_the_end_at_fault)
+{
+    struct bench bench;
+    bench_begin(&bench, open(".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), scratch_file("", 0));
+    bench.source.positioned = true; /* else it is read(2); the answer is the same */
+    bench_bound(&bench, 10);
+
+    const struct zs_engine *const engines[] = {zs_engines[_i], &zs_engine_buffer};
+    ck_assert_int_eq(zs_engine_run(&bench.copy, engines, 2, &bench.error), -1);
+    ck_assert_str_eq(bench.error.object, "in");
+    ck_assert_int_eq(bench.error.code, EISDIR);
+}
+END_TEST
+
+START_TEST(a_size_limit_fails_the_target_after_the_bytes_that_fit)
+{
+    struct file_copy file;
+    file_copy_begin(&file);
+
+    struct rlimit before, limit;
+    ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
+    limit = before;
+    limit.rlim_cur = 600;
+    (void)signal(SIGXFSZ, SIG_IGN);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    int result = zs_engine_run(&file.bench.copy, &zs_engines[_i], 1, &file.bench.error);
+    ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
+
+    ck_assert_int_eq(result, -1);
+    ck_assert_int_eq(file.bench.error.code, EFBIG);
+    ck_assert_str_eq(file.bench.error.object, "out");
+    ck_assert_uint_eq(file.bench.copy.done_bytes, 600);
+    expect_content(file.bench.copy.target_fd, file.bytes, 600);
+    file_copy_end(&file);
+}
+END_TEST
+
+/* What engines are given to work with */
+
+START_TEST(a_step_may_move_what_remains_or_the_most_it_wants)
+{
+    struct zs_copy copy = {.bounded = true};
+    static const uint64_t remaining[] = {1, 4095, 4096, 4097, UINT64_MAX};
+
+    for (int i = 0; i < ROWS(remaining); i++) {
+        copy.remaining_bytes = remaining[i];
+        ck_assert_uint_eq(zs_copy_most(&copy, 4096), remaining[i] < 4096 ? remaining[i] : 4096);
+    }
+    copy.bounded = false;
+    copy.remaining_bytes = 0;
+    ck_assert_uint_eq(zs_copy_most(&copy, 4096), 4096);
+}
+END_TEST
+
+static const int another_way[] = {EINVAL, EBADF,  ENOSYS, EPERM,  EOPNOTSUPP, ENODEV,
+                                  EACCES, ESPIPE, ENOMEM, EFAULT, EAGAIN};
+static const int no_other_way[] = {EIO,    ENOSPC,    EDQUOT, EFBIG, EPIPE,     ECONNRESET,
+                                   EISDIR, ETIMEDOUT, EROFS,  ENXIO, EOVERFLOW, ENOTCONN};
+
+START_TEST(an_errno_says_whether_another_engine_may_do)
+{
+    for (int i = 0; i < ROWS(another_way); i++) {
+        struct zs_step step = zs_step_of_error(-another_way[i], ZS_END_SOURCE);
+        ck_assert_int_eq(step.verdict, ZS_STEP_UNSUPPORTED);
+        ck_assert_int_eq(step.code, another_way[i]);
+        ck_assert_int_eq(step.end, ZS_END_SOURCE);
+    }
+    for (int i = 0; i < ROWS(no_other_way); i++) {
+        struct zs_step step = zs_step_of_error(-no_other_way[i], ZS_END_TARGET);
+        ck_assert_int_eq(step.verdict, ZS_STEP_FAILED);
+        ck_assert_int_eq(step.code, no_other_way[i]);
+        ck_assert_int_eq(step.end, ZS_END_TARGET);
+    }
+}
+END_TEST
+
+START_TEST(the_end_at_fault_is_found_by_reading_a_byte)
+{
+    struct bench bench;
+    make_file("unreadable", "12345", 5);
+    bench_begin(&bench, open("unreadable", O_WRONLY | O_CLOEXEC), scratch_file("", 0));
+    ck_assert_int_eq(zs_copy_blame(&bench.copy), ZS_END_SOURCE);
+
+    bench_begin(&bench, scratch_file("12345", 5), scratch_file("", 0));
+    ck_assert_int_eq(zs_copy_blame(&bench.copy), ZS_END_TARGET);
+    bench.copy.source_position = 5; /* at the end there is nothing to read, which is no error */
+    ck_assert_int_eq(zs_copy_blame(&bench.copy), ZS_END_TARGET);
+
+    /* A stream loses no byte to the question. */
+    bench_begin(&bench, filled_pipe("x", 1, 0, NULL), scratch_file("", 0));
+    ck_assert_int_eq(zs_copy_blame(&bench.copy), ZS_END_TARGET);
+    char byte;
+    ck_assert_int_eq(read(bench.copy.source_fd, &byte, 1), 1);
+}
+END_TEST
+
+START_TEST(a_pipe_is_grown_and_never_shrunk)
+{
+    int ends[2];
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+
+    zs_pipe_grow(ends[0], 256 * KIBIBYTE);
+    ck_assert_int_eq(fcntl(ends[1], F_GETPIPE_SZ), 256 * KIBIBYTE);
+    zs_pipe_grow(ends[1], 4096);
+    ck_assert_int_eq(fcntl(ends[0], F_GETPIPE_SZ), 256 * KIBIBYTE);
+    int file = scratch_file("", 0);
+    zs_pipe_grow(file, MEBIBYTE); /* no pipe: nothing happens */
+}
+END_TEST
+
+static int read_limit(void)
+{
+    int limit = 0;
+    FILE *file = fopen("/proc/sys/fs/pipe-max-size", "r");
+    if (file) {
+        if (fscanf(file, "%d", &limit) != 1)
+            limit = 0;
+        (void)fclose(file);
+    }
+    return limit;
+}
+
+/* As a user whom the limits bind. 0 if the pipe is as large as they allow. */
+static int grow_without_privileges(int limit)
+{
+    int ends[2];
+    if (geteuid() == 0 && setuid(65534) != 0)
+        return 1;
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return 2;
+    zs_pipe_grow(ends[1], (size_t)limit * 8);
+    return fcntl(ends[1], F_GETPIPE_SZ) == limit ? 0 : 3;
+}
+
+START_TEST(a_pipe_grows_as_far_as_the_users_limit_allows)
+{
+    int limit = read_limit();
+    int status;
+    if (limit == 0)
+        return;
+
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0)
+        _exit(grow_without_privileges(limit));
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
+START_TEST(every_engine_stands_in_the_table_under_its_own_id)
+{
+    for (int id = 0; id < ZS_ENGINE_COUNT; id++) {
+        ck_assert_ptr_nonnull(zs_engines[id]);
+        ck_assert_int_eq(zs_engines[id]->id, id);
+        ck_assert_ptr_nonnull(zs_engines[id]->refuse);
+        ck_assert_ptr_nonnull(zs_engines[id]->step);
+    }
+    ck_assert(zs_engine_buffer.end_is_certain);
+}
+END_TEST
+
+static void add_driver_tests(Suite *suite)
+{
+    TCase *fallback = add_case(suite, "fallback");
+    tcase_add_checked_fixture(fallback, no_scripts, NULL);
+    tcase_add_test(fallback, the_first_engine_does_it_all_if_it_can);
+    tcase_add_test(fallback, an_engine_that_cannot_begin_is_followed_by_the_next);
+    tcase_add_test(fallback, an_engine_that_cannot_be_opened_is_followed_by_the_next);
+    tcase_add_test(fallback, the_next_engine_goes_on_at_the_exact_byte);
+    tcase_add_test(fallback, a_slice_in_the_middle_of_a_file_is_copied_across_engines);
+    tcase_add_test(fallback, when_no_engine_can_the_last_reason_is_the_error);
+    tcase_add_test(fallback, an_engine_that_gives_no_reason_is_told_so);
+    add_rows(fallback, a_failure_is_final_and_names_the_end_at_fault, failures);
+    tcase_add_test(fallback, nothing_to_copy_opens_no_engine);
+
+    TCase *ends = add_case(suite, "ends");
+    tcase_add_checked_fixture(ends, no_scripts, NULL);
+    tcase_add_test(ends, an_end_where_the_source_has_bytes_is_no_end);
+    tcase_add_test(ends, the_byte_that_disproves_an_end_may_be_the_last_one);
+    tcase_add_test(ends, an_end_that_read_confirms_ends_the_copy);
+    tcase_add_test(ends, without_a_bound_the_copy_goes_to_the_end);
+    tcase_add_test(ends, an_end_that_is_certain_is_believed);
+    tcase_add_test(ends, an_end_of_a_stream_is_confirmed_without_losing_the_byte);
+    tcase_add_test(ends, a_failure_while_an_end_is_confirmed_is_final);
+
+    TCase *held = add_case(suite, "held");
+    tcase_add_checked_fixture(held, no_scripts, NULL);
+    tcase_add_test(held,
+                   bytes_of_a_stream_that_an_engine_holds_are_delivered_before_the_next_goes_on);
+    tcase_add_test(held, held_bytes_that_are_all_there_was_end_the_copy);
+    tcase_add_test(held, held_bytes_of_a_file_are_read_again);
+    tcase_add_test(held, held_bytes_are_waited_out_on_a_target_that_is_not_ready);
+    tcase_add_test(held, a_target_that_fails_on_held_bytes_is_a_failure);
+
+    TCase *waiting = add_case(suite, "waiting");
+    tcase_add_checked_fixture(waiting, no_scripts, NULL);
+    tcase_add_test(waiting, a_source_that_is_not_ready_is_waited_for_without_spinning);
+    tcase_add_test(waiting, a_target_that_is_not_ready_is_waited_for_without_spinning);
+    tcase_add_test(waiting, an_end_that_is_ready_but_says_eagain_is_asked_again_and_not_too_often);
+    tcase_add_test(waiting, eagain_from_a_file_is_not_waited_for);
+
+    TCase *shrinking = add_case(suite, "shrinking");
+    tcase_add_checked_fixture(shrinking, no_scripts, NULL);
+    add_rows(shrinking, what_was_taken_beyond_the_new_end_is_excess, shrinks);
+    tcase_add_test(shrinking, only_the_last_step_can_have_taken_too_much);
+    tcase_add_test(shrinking, a_source_that_grows_or_is_a_stream_has_no_excess);
+    add_rows(shrinking, every_engine_knows_the_good_bytes_of_a_file_that_shrank, cuts);
+}
+
+static void add_engine_tests(Suite *suite)
+{
+    TCase *engines = add_case(suite, "engines");
+    tcase_add_checked_fixture(engines, no_scripts, NULL);
+    tcase_add_loop_test(engines,
+                        every_engine_copies_exactly_the_slice_between_all_ends_that_it_accepts, 0,
+                        ZS_ENGINE_COUNT);
+    tcase_add_loop_test(engines, an_empty_stream_ends_at_once, 0, ZS_ENGINE_COUNT);
+    tcase_add_loop_test(engines, a_file_without_a_size_is_copied_to_its_end, 0, ZS_ENGINE_COUNT);
+    tcase_add_loop_test(engines, a_reader_that_is_gone_is_told_from_other_failures, 0,
+                        ZS_ENGINE_COUNT);
+    tcase_add_loop_test(engines, a_full_device_is_named_by_its_errno_whatever_comes_first, 0,
+                        ZS_ENGINE_COUNT);
+    tcase_add_loop_test(engines, a_source_that_cannot_be_read_is_the_end_at_fault, 0,
+                        ZS_ENGINE_COUNT);
+    tcase_add_loop_test(engines, a_size_limit_fails_the_target_after_the_bytes_that_fit, 0,
+                        ZS_ENGINE_COUNT);
+
+    TCase *tools = add_case(suite, "tools");
+    tcase_add_checked_fixture(tools, enter_scratch_folder, leave_scratch_folder);
+    tcase_add_test(tools, a_step_may_move_what_remains_or_the_most_it_wants);
+    tcase_add_test(tools, an_errno_says_whether_another_engine_may_do);
+    tcase_add_test(tools, the_end_at_fault_is_found_by_reading_a_byte);
+    tcase_add_test(tools, a_pipe_is_grown_and_never_shrunk);
+    tcase_add_test(tools, a_pipe_grows_as_far_as_the_users_limit_allows);
+    tcase_add_test(tools, every_engine_stands_in_the_table_under_its_own_id);
+}
+
+int main(void)
+{
+    Suite *suite = suite_create("engine");
+    add_driver_tests(suite);
+    add_engine_tests(suite);
+    return run_suite(suite);
+}

@@ -1,0 +1,426 @@
+/* What descriptors and paths are: real ones of every kind. */
+
+#include "facts.h"
+
+#include "check_helpers.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <linux/magic.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+
+static struct zs_facts facts_of(int fd)
+{
+    struct zs_facts facts;
+    int result = zs_facts_of_descriptor(fd, &facts);
+    ck_assert_msg(result == 0, "examining gives %d", result);
+    return facts;
+}
+
+/* Opens a path, examines and closes it. False if there is no such file here (a container). */
+static bool examine(const char *path, int flags, struct zs_facts *facts)
+{
+    int fd = open(path, flags | O_CLOEXEC | O_NOCTTY);
+    if (fd < 0)
+        return false;
+    *facts = facts_of(fd);
+    ck_assert_int_eq(close(fd), 0);
+    return true;
+}
+
+START_TEST(a_regular_file_has_size_position_and_identity)
+{
+    struct stat status;
+    int fd = scratch_file("0123456789", 10);
+    ck_assert_int_eq(lseek(fd, 4, SEEK_SET), 4);
+    ck_assert_int_eq(fstat(fd, &status), 0);
+
+    struct zs_facts facts = facts_of(fd);
+    ck_assert_int_eq(facts.kind, ZS_KIND_REGULAR);
+    ck_assert(facts.sized && facts.positioned);
+    ck_assert(facts.readable && facts.writable && !facts.append);
+    ck_assert_uint_eq(facts.size_bytes, 10);
+    ck_assert_uint_eq(facts.position, 4);
+    ck_assert_uint_eq(facts.device, status.st_dev);
+    ck_assert_uint_eq(facts.inode, status.st_ino);
+    ck_assert_uint_ne(facts.filesystem, 0);
+    ck_assert_int_eq(lseek(fd, 0, SEEK_CUR), 4);
+    (void)close(fd);
+}
+END_TEST
+
+START_TEST(a_position_may_lie_beyond_the_end)
+{
+    int fd = scratch_file("0123456789", 10);
+    ck_assert_int_eq(lseek(fd, (off_t)1 << 40, SEEK_SET), (off_t)1 << 40);
+
+    struct zs_facts facts = facts_of(fd);
+    ck_assert_uint_eq(facts.position, 1ULL << 40);
+    ck_assert_uint_eq(facts.size_bytes, 10);
+    (void)close(fd);
+}
+END_TEST
+
+static const struct {
+    int flags;
+    bool readable;
+    bool writable;
+    bool append;
+} modes[] = {
+    {O_RDONLY, true, false, false},
+    {O_WRONLY, false, true, false},
+    {O_RDWR, true, true, false},
+    {O_WRONLY | O_APPEND, false, true, true},
+    {O_RDWR | O_APPEND, true, true, true},
+    {O_RDONLY | O_NONBLOCK, true, false, false},
+    {O_WRONLY | O_NONBLOCK, false, true, false},
+};
+
+START_TEST(the_access_mode_is_the_descriptors)
+{
+    struct zs_facts facts;
+
+    make_file("file", "content", 7);
+    ck_assert(examine("file", modes[_i].flags, &facts));
+    ck_assert_int_eq(facts.readable, modes[_i].readable);
+    ck_assert_int_eq(facts.writable, modes[_i].writable);
+    ck_assert_int_eq(facts.append, modes[_i].append);
+    ck_assert(facts.sized && facts.positioned);
+    ck_assert_uint_eq(facts.size_bytes, 7);
+}
+END_TEST
+
+START_TEST(an_empty_file_is_empty_whatever_its_access_mode)
+{
+    struct zs_facts facts;
+
+    make_file("file", "", 0);
+    ck_assert(examine("file", modes[_i].flags, &facts));
+    ck_assert_int_eq(facts.kind, ZS_KIND_REGULAR);
+    ck_assert(facts.sized);
+    ck_assert_uint_eq(facts.size_bytes, 0);
+}
+END_TEST
+
+static void expect_stream(const struct zs_facts *facts, enum zs_kind kind)
+{
+    ck_assert_int_eq(facts->kind, kind);
+    ck_assert(!facts->sized);
+    ck_assert(!facts->positioned);
+    ck_assert(zs_facts_is_stream(facts));
+    ck_assert(!zs_facts_mappable(facts));
+}
+
+START_TEST(the_ends_of_a_pipe_are_one_stream)
+{
+    int ends[2];
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+
+    struct zs_facts read_end = facts_of(ends[0]);
+    struct zs_facts write_end = facts_of(ends[1]);
+    expect_stream(&read_end, ZS_KIND_PIPE);
+    expect_stream(&write_end, ZS_KIND_PIPE);
+    ck_assert(read_end.readable && !read_end.writable);
+    ck_assert(!write_end.readable && write_end.writable);
+    ck_assert(zs_facts_same_file(&read_end, &write_end));
+
+    int others[2];
+    ck_assert_int_eq(pipe2(others, O_CLOEXEC), 0);
+    struct zs_facts other = facts_of(others[1]);
+    ck_assert(!zs_facts_same_file(&read_end, &other));
+}
+END_TEST
+
+START_TEST(a_fifo_is_a_pipe)
+{
+    struct zs_facts by_descriptor, by_path;
+
+    ck_assert_int_eq(mkfifo("fifo", 0600), 0);
+    ck_assert(examine("fifo", O_RDWR, &by_descriptor));
+    expect_stream(&by_descriptor, ZS_KIND_PIPE);
+    ck_assert_int_eq(zs_facts_of_path("fifo", &by_path), 0);
+    expect_stream(&by_path, ZS_KIND_PIPE);
+    ck_assert(zs_facts_same_file(&by_descriptor, &by_path));
+}
+END_TEST
+
+START_TEST(a_socket_flows_both_ways_and_is_never_the_same_file)
+{
+    int ends[2];
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+
+    struct zs_facts facts = facts_of(ends[0]);
+    expect_stream(&facts, ZS_KIND_SOCKET);
+    ck_assert(facts.readable && facts.writable);
+    ck_assert(!zs_facts_same_file(&facts, &facts));
+}
+END_TEST
+
+static const char *const devices[] = {"/dev/null", "/dev/zero", "/dev/full", "/dev/urandom"};
+
+START_TEST(a_character_device_is_a_stream_though_it_can_seek)
+{
+    struct zs_facts facts;
+
+    if (!examine(devices[_i], O_RDWR, &facts))
+        return;
+    expect_stream(&facts, ZS_KIND_CHARACTER);
+    ck_assert(!zs_facts_same_file(&facts, &facts));
+}
+END_TEST
+
+START_TEST(a_terminal_is_told_from_other_devices)
+{
+    int master = posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+    if (master < 0)
+        return; /* no devpts here */
+    ck_assert_int_eq(grantpt(master), 0);
+    ck_assert_int_eq(unlockpt(master), 0);
+
+    struct zs_facts facts;
+    ck_assert(examine(ptsname(master), O_RDWR, &facts));
+    expect_stream(&facts, ZS_KIND_TERMINAL);
+    ck_assert(!zs_facts_same_file(&facts, &facts));
+}
+END_TEST
+
+START_TEST(an_eventfd_is_something_else)
+{
+    int fd = eventfd(1, EFD_CLOEXEC);
+    ck_assert_int_ge(fd, 0);
+
+    struct zs_facts facts = facts_of(fd);
+    expect_stream(&facts, ZS_KIND_OTHER);
+}
+END_TEST
+
+START_TEST(a_directory_is_one)
+{
+    struct zs_facts by_descriptor, by_path;
+
+    ck_assert(examine(".", O_RDONLY, &by_descriptor));
+    ck_assert_int_eq(by_descriptor.kind, ZS_KIND_DIRECTORY);
+    ck_assert(!zs_facts_is_stream(&by_descriptor));
+    ck_assert(!zs_facts_mappable(&by_descriptor));
+    ck_assert_int_eq(zs_facts_of_path(".", &by_path), 0);
+    ck_assert_int_eq(by_path.kind, ZS_KIND_DIRECTORY);
+}
+END_TEST
+
+static const char *const made_up[] = {"/proc/self/status", "/proc/version", "/proc/self/maps",
+                                      "/sys/kernel/mm/transparent_hugepage/enabled",
+                                      "/sys/class/net/lo/mtu"};
+
+START_TEST(a_file_made_up_as_it_is_read_has_positions_and_no_size)
+{
+    struct zs_facts facts;
+
+    if (!examine(made_up[_i], O_RDONLY, &facts))
+        return;
+    ck_assert_int_eq(facts.kind, ZS_KIND_REGULAR);
+    ck_assert(facts.positioned && !facts.sized);
+    ck_assert(!zs_facts_mappable(&facts));
+    ck_assert(!zs_facts_is_stream(&facts));
+    ck_assert_uint_eq(facts.size_bytes, 0);
+}
+END_TEST
+
+START_TEST(a_memfd_is_a_regular_file)
+{
+    int fd = memfd_create("facts", MFD_CLOEXEC);
+    ck_assert_int_ge(fd, 0);
+    write_all(fd, "12345", 5);
+
+    struct zs_facts facts = facts_of(fd);
+    ck_assert_int_eq(facts.kind, ZS_KIND_REGULAR);
+    ck_assert(zs_facts_mappable(&facts));
+    ck_assert_uint_eq(facts.size_bytes, 5);
+    ck_assert_uint_eq(facts.position, 5);
+    ck_assert_uint_eq(facts.filesystem, TMPFS_MAGIC);
+    (void)close(fd);
+}
+END_TEST
+
+static void expect_block_device(const char *name)
+{
+    char path[300];
+    unsigned long long sectors;
+    struct zs_facts facts;
+
+    (void)snprintf(path, sizeof path, "/dev/%s", name);
+    if (!examine(path, O_RDONLY, &facts))
+        return;
+    (void)snprintf(path, sizeof path, "/sys/class/block/%s/size", name);
+    FILE *size = fopen(path, "r");
+    ck_assert_ptr_nonnull(size);
+    ck_assert_int_eq(fscanf(size, "%llu", &sectors), 1);
+    (void)fclose(size);
+    ck_assert_int_eq(facts.kind, ZS_KIND_BLOCK);
+    ck_assert(facts.sized && facts.positioned && !facts.writable);
+    ck_assert_uint_eq(facts.size_bytes, sectors * 512);
+    ck_assert(zs_facts_mappable(&facts));
+    ck_assert(!zs_facts_is_stream(&facts));
+    ck_assert(zs_facts_same_file(&facts, &facts));
+}
+
+/* Those that there are: none in a container. The CLI tests make loop devices where they can. */
+START_TEST(block_devices_have_their_real_size)
+{
+    DIR *folder = opendir("/sys/class/block");
+    if (!folder)
+        return;
+    for (const struct dirent *entry; (entry = readdir(folder)) != NULL;) {
+        if (entry->d_name[0] != '.')
+            expect_block_device(entry->d_name);
+    }
+    (void)closedir(folder);
+}
+END_TEST
+
+START_TEST(a_descriptor_that_is_not_open_has_no_facts)
+{
+    struct zs_facts facts = {.size_bytes = 77};
+
+    ck_assert_int_eq(zs_facts_of_descriptor(-1, &facts), -EBADF);
+    ck_assert_int_eq(zs_facts_of_descriptor(100000, &facts), -EBADF);
+    ck_assert_uint_eq(facts.size_bytes, 77);
+}
+END_TEST
+
+START_TEST(a_path_is_examined_without_opening_it)
+{
+    struct zs_facts facts;
+
+    make_file("file", "12345", 5);
+    ck_assert_int_eq(chmod("file", 0), 0);
+    ck_assert_int_eq(zs_facts_of_path("file", &facts), 0);
+    ck_assert_int_eq(facts.kind, ZS_KIND_REGULAR);
+    ck_assert(facts.readable && facts.writable && !facts.append);
+    ck_assert(facts.sized && facts.positioned);
+    ck_assert_uint_eq(facts.size_bytes, 5);
+    ck_assert_uint_eq(facts.position, 0);
+}
+END_TEST
+
+static const char *const absent[] = {"absent", "absent/file", "dangling", ""};
+
+START_TEST(a_path_that_does_not_exist_is_a_target_to_create)
+{
+    struct zs_facts facts;
+
+    ck_assert_int_eq(symlink("nowhere", "dangling"), 0);
+    ck_assert_int_eq(zs_facts_of_path(absent[_i], &facts), 0);
+    ck_assert_int_eq(facts.kind, ZS_KIND_NONE);
+    ck_assert(facts.writable && facts.positioned);
+    ck_assert_uint_eq(facts.size_bytes, 0);
+}
+END_TEST
+
+START_TEST(a_path_that_cannot_be_examined_gives_its_errno)
+{
+    struct zs_facts facts = {.size_bytes = 77};
+    char name[300];
+
+    make_file("file", "", 0);
+    ck_assert_int_eq(symlink("loop", "loop"), 0);
+    memset(name, 'x', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    ck_assert_int_eq(zs_facts_of_path("file/below", &facts), -ENOTDIR);
+    ck_assert_int_eq(zs_facts_of_path("loop", &facts), -ELOOP);
+    ck_assert_int_eq(zs_facts_of_path(name, &facts), -ENAMETOOLONG);
+    ck_assert_uint_eq(facts.size_bytes, 77);
+}
+END_TEST
+
+START_TEST(links_are_the_same_file_and_equal_files_are_not)
+{
+    struct zs_facts facts, hard, soft, other;
+
+    make_file("file", "same", 4);
+    make_file("other", "same", 4);
+    ck_assert_int_eq(link("file", "hard"), 0);
+    ck_assert_int_eq(symlink("file", "soft"), 0);
+    ck_assert_int_eq(zs_facts_of_path("file", &facts), 0);
+    ck_assert_int_eq(zs_facts_of_path("hard", &hard), 0);
+    ck_assert_int_eq(zs_facts_of_path("soft", &soft), 0);
+    ck_assert_int_eq(zs_facts_of_path("other", &other), 0);
+    ck_assert(zs_facts_same_file(&facts, &hard));
+    ck_assert(zs_facts_same_file(&facts, &soft));
+    ck_assert(!zs_facts_same_file(&facts, &other));
+
+    struct zs_facts by_descriptor;
+    ck_assert(examine("hard", O_RDONLY, &by_descriptor));
+    ck_assert(zs_facts_same_file(&facts, &by_descriptor));
+}
+END_TEST
+
+START_TEST(same_file_needs_the_same_kind_device_and_number)
+{
+    struct zs_facts a = {.kind = ZS_KIND_REGULAR, .device = 1, .inode = 2, .special_device = 3};
+    struct zs_facts b = a;
+
+    ck_assert(zs_facts_same_file(&a, &b));
+    b.device = 9;
+    ck_assert(!zs_facts_same_file(&a, &b));
+    b = a;
+    b.kind = ZS_KIND_PIPE;
+    ck_assert(!zs_facts_same_file(&a, &b));
+
+    /* Two nodes of one block device. */
+    a.kind = b.kind = ZS_KIND_BLOCK;
+    b.inode = 9;
+    ck_assert(zs_facts_same_file(&a, &b));
+    b.special_device = 9;
+    ck_assert(!zs_facts_same_file(&a, &b));
+
+    /* Nothing is not the same as nothing. */
+    a.kind = b.kind = ZS_KIND_NONE;
+    ck_assert(!zs_facts_same_file(&a, &a));
+}
+END_TEST
+
+START_TEST(every_kind_has_words_of_its_own)
+{
+    for (int kind = ZS_KIND_NONE; kind <= ZS_KIND_OTHER; kind++) {
+        const char *words = zs_facts_kind_name((enum zs_kind)kind);
+        ck_assert_int_eq(strncmp(words, "a ", 2), 0);
+        for (int other = ZS_KIND_NONE; other < kind; other++)
+            ck_assert_str_ne(words, zs_facts_kind_name((enum zs_kind)other));
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("facts");
+    TCase *descriptor = add_case(suite, "descriptor");
+    tcase_add_checked_fixture(descriptor, enter_scratch_folder, leave_scratch_folder);
+    tcase_add_test(descriptor, a_regular_file_has_size_position_and_identity);
+    tcase_add_test(descriptor, a_position_may_lie_beyond_the_end);
+    add_rows(descriptor, the_access_mode_is_the_descriptors, modes);
+    add_rows(descriptor, an_empty_file_is_empty_whatever_its_access_mode, modes);
+    tcase_add_test(descriptor, the_ends_of_a_pipe_are_one_stream);
+    tcase_add_test(descriptor, a_fifo_is_a_pipe);
+    tcase_add_test(descriptor, a_socket_flows_both_ways_and_is_never_the_same_file);
+    add_rows(descriptor, a_character_device_is_a_stream_though_it_can_seek, devices);
+    tcase_add_test(descriptor, a_terminal_is_told_from_other_devices);
+    tcase_add_test(descriptor, an_eventfd_is_something_else);
+    tcase_add_test(descriptor, a_directory_is_one);
+    add_rows(descriptor, a_file_made_up_as_it_is_read_has_positions_and_no_size, made_up);
+    tcase_add_test(descriptor, a_memfd_is_a_regular_file);
+    tcase_add_test(descriptor, block_devices_have_their_real_size);
+    tcase_add_test(descriptor, a_descriptor_that_is_not_open_has_no_facts);
+
+    TCase *path = add_case(suite, "path");
+    tcase_add_checked_fixture(path, enter_scratch_folder, leave_scratch_folder);
+    tcase_add_test(path, a_path_is_examined_without_opening_it);
+    add_rows(path, a_path_that_does_not_exist_is_a_target_to_create, absent);
+    tcase_add_test(path, a_path_that_cannot_be_examined_gives_its_errno);
+    tcase_add_test(path, links_are_the_same_file_and_equal_files_are_not);
+
+    TCase *value = add_case(suite, "value");
+    tcase_add_test(value, same_file_needs_the_same_kind_device_and_number);
+    tcase_add_test(value, every_kind_has_words_of_its_own);
+    return run_suite(suite);
+}

@@ -1,0 +1,472 @@
+/* The command line: every option, every wrong combination, and what popt would do to the words. */
+
+#include "options.h"
+
+#include "check_helpers.h"
+
+#include <errno.h>
+#include <sys/wait.h>
+
+enum { MOST_WORDS = 10 };
+
+struct parsed {
+    int argc;
+    char *argv[MOST_WORDS + 2];
+    struct zs_options options;
+    enum zs_action action;
+    struct zs_error error;
+    int result;
+};
+
+static void parse(struct parsed *parsed, const char *const *words)
+{
+    *parsed = (struct parsed){.argc = 1, .argv = {strdup("zslice")}};
+    for (; words[parsed->argc - 1]; parsed->argc++)
+        parsed->argv[parsed->argc] = strdup(words[parsed->argc - 1]);
+    parsed->result = zs_options_parse(parsed->argc, parsed->argv, &parsed->options, &parsed->action,
+                                      &parsed->error);
+}
+
+static void end(struct parsed *parsed)
+{
+    zs_options_free(&parsed->options);
+    for (int i = 0; i < parsed->argc; i++)
+        free(parsed->argv[i]);
+}
+
+#define AT(distance)                                                                               \
+    {                                                                                              \
+        (distance), false                                                                          \
+    }
+#define BEFORE(distance)                                                                           \
+    {                                                                                              \
+        (distance), true                                                                           \
+    }
+#define PATHS(source, target)                                                                      \
+    .source_path = source, .source_name = source, .target_path = target, .target_name = target
+
+static const struct {
+    const char *words[MOST_WORDS];
+    struct zs_options expected; /* paths and names that are NULL: "-" and the stream's name */
+} accepted[] = {
+    {{NULL}, {.exact = false}},
+    /* positions and sizes, in every spelling popt knows */
+    {{"-o", "5"}, {.slice.offset = AT(5)}},
+    {{"-o5"}, {.slice.offset = AT(5)}},
+    {{"--offset", "5"}, {.slice.offset = AT(5)}},
+    {{"--offset=5"}, {.slice.offset = AT(5)}},
+    {{"-o", "-5"}, {.slice.offset = BEFORE(5)}},
+    {{"-o-5"}, {.slice.offset = BEFORE(5)}},
+    {{"--offset", "-5"}, {.slice.offset = BEFORE(5)}},
+    {{"--offset=-5"}, {.slice.offset = BEFORE(5)}},
+    {{"-o", "-0"}, {.slice.offset = BEFORE(0)}},
+    {{"--offset=-0x10"}, {.slice.offset = BEFORE(16)}},
+    {{"-o010"}, {.slice.offset = AT(10)}},
+    {{"-o", "18446744073709551615"}, {.slice.offset = AT(UINT64_MAX)}},
+    {{"-l", "7"}, {.slice = {.has_length = true, .length_bytes = 7}}},
+    {{"-l0"}, {.slice = {.has_length = true}}},
+    {{"--length=4K"}, {.slice = {.has_length = true, .length_bytes = 4096}}},
+    {{"--length", "8s"}, {.slice = {.has_length = true, .length_bytes = 4096}}},
+    {{"-e", "7"}, {.slice = {.has_end = true, .end = AT(7)}}},
+    {{"-e-7"}, {.slice = {.has_end = true, .end = BEFORE(7)}}},
+    {{"--end", "-0"}, {.slice = {.has_end = true, .end = BEFORE(0)}}},
+    {{"--end=1MB"}, {.slice = {.has_end = true, .end = AT(1000000)}}},
+    {{"-o", "1", "-e", "3"}, {.slice = {.offset = AT(1), .has_end = true, .end = AT(3)}}},
+    {{"-o1", "-l3"}, {.slice = {.offset = AT(1), .has_length = true, .length_bytes = 3}}},
+    /* switches */
+    {{"-x"}, {.exact = true}},
+    {{"--exact"}, {.exact = true}},
+    {{"-a"}, {.append = true}},
+    {{"--append"}, {.append = true}},
+    {{"-v"}, {.verbose = true}},
+    {{"--verbose"}, {.verbose = true}},
+    {{"-n", "in", "out"}, {PATHS("in", "out"), .no_clobber = true}},
+    {{"--no-clobber", "in", "out"}, {PATHS("in", "out"), .no_clobber = true}},
+    {{"--seek", "9"}, {.has_seek = true, .seek = AT(9)}},
+    {{"--seek=-9"}, {.has_seek = true, .seek = BEFORE(9)}},
+    {{"--seek=9", "--truncate"}, {.has_seek = true, .seek = AT(9), .truncate = true}},
+    {{"--truncate", "--seek=0"}, {.has_seek = true, .truncate = true}},
+    {{"--stats=json"}, {.stats_json = true}},
+    {{"--stats", "json"}, {.stats_json = true}},
+    /* engines */
+    {{"--engine=auto"}, {.engine_forced = false}},
+    {{"--engine", "splice"}, {.engine_forced = true, .engine = ZS_ENGINE_SPLICE}},
+    {{"--engine=sendfile"}, {.engine_forced = true, .engine = ZS_ENGINE_SENDFILE}},
+    {{"--engine=map-write"}, {.engine_forced = true, .engine = ZS_ENGINE_MAP_WRITE}},
+    {{"--engine=buffer"}, {.engine_forced = true, .engine = ZS_ENGINE_BUFFER}},
+    /* clusters */
+    {{"-xa"}, {.exact = true, .append = true}},
+    {{"-xav"}, {.exact = true, .append = true, .verbose = true}},
+    {{"-xo5"}, {.exact = true, .slice.offset = AT(5)}},
+    {{"-xo", "5"}, {.exact = true, .slice.offset = AT(5)}},
+    {{"-vxl0x10"},
+     {.verbose = true, .exact = true, .slice = {.has_length = true, .length_bytes = 16}}},
+    /* of a repeated one the last wins */
+    {{"-o1", "-o2"}, {.slice.offset = AT(2)}},
+    {{"-o1", "--offset=-2", "-o", "3"}, {.slice.offset = AT(3)}},
+    {{"-o-1", "-o2"}, {.slice.offset = AT(2)}},
+    {{"-l1", "-l2"}, {.slice = {.has_length = true, .length_bytes = 2}}},
+    {{"-e1", "-e-2"}, {.slice = {.has_end = true, .end = BEFORE(2)}}},
+    {{"--seek=1", "--seek=2"}, {.has_seek = true, .seek = AT(2)}},
+    {{"--engine=splice", "--engine=buffer"}, {.engine_forced = true, .engine = ZS_ENGINE_BUFFER}},
+    {{"--engine=splice", "--engine=auto"}, {.engine_forced = false}},
+    {{"-x", "-x", "--exact"}, {.exact = true}},
+    {{"--stats=json", "--stats=json"}, {.stats_json = true}},
+    /* positionals, wherever they stand */
+    {{"in"}, {.source_path = "in", .source_name = "in"}},
+    {{"in", "out"}, {PATHS("in", "out")}},
+    {{"-x", "in", "out"}, {PATHS("in", "out"), .exact = true}},
+    {{"in", "-x", "out"}, {PATHS("in", "out"), .exact = true}},
+    {{"in", "out", "-x"}, {PATHS("in", "out"), .exact = true}},
+    {{"in", "-o", "5", "out", "-l", "6"},
+     {PATHS("in", "out"), .slice = {.offset = AT(5), .has_length = true, .length_bytes = 6}}},
+    {{"-"}, {.exact = false}},
+    {{"-", "-"}, {.exact = false}},
+    {{"-", "out"}, {.target_path = "out", .target_name = "out"}},
+    {{"in", "-"}, {.source_path = "in", .source_name = "in"}},
+    {{"-o", "5", "-", "-x"}, {.slice.offset = AT(5), .exact = true}},
+    {{"./-", "./--"}, {PATHS("./-", "./--")}},
+    {{"", "out"}, {PATHS("", "out")}},
+    {{"in", ""}, {PATHS("in", "")}},
+    {{"5", "6"}, {PATHS("5", "6")}},
+    {{"in=1", "out=2"}, {PATHS("in=1", "out=2")}},
+    {{"in put", "out\nput"}, {PATHS("in put", "out\nput")}},
+    {{"na\xc3\xafve", "\xff"}, {PATHS("na\xc3\xafve", "\xff")}},
+    {{"$HOME", "`x` 'y' \"z\" \\"}, {PATHS("$HOME", "`x` 'y' \"z\" \\")}},
+    /* -- ends the options */
+    {{"--", "in", "out"}, {PATHS("in", "out")}},
+    {{"--", "-x", "-o"}, {PATHS("-x", "-o")}},
+    {{"--", "--exact", "--"}, {PATHS("--exact", "--")}},
+    {{"in", "--", "-o5"}, {PATHS("in", "-o5")}},
+    {{"-x", "--", "--help"}, {.source_path = "--help", .source_name = "--help", .exact = true}},
+    {{"--", "-", "-"}, {.exact = false}},
+    {{"--"}, {.exact = false}},
+    /* popt puts the next word in place of !#:+ in a value; in a name it must stay what it is */
+    {{"!#:+", "out"}, {PATHS("!#:+", "out")}},
+    {{"a!#:+b", "c!#:+d"}, {PATHS("a!#:+b", "c!#:+d")}},
+    {{"!#:+!#:+", "!!#:+#:+"}, {PATHS("!#:+!#:+", "!!#:+#:+")}},
+    {{"-o", "5", "a!#:+", "b"}, {PATHS("a!#:+", "b"), .slice.offset = AT(5)}},
+    {{"--", "-!#:+", "--!#:+"}, {PATHS("-!#:+", "--!#:+")}},
+    {{"a!#\x01+", "b!#:+"}, {PATHS("a!#\x01+", "b!#:+")}},
+    {{"!#\x01+!#\x02+!#\x03+", "!#:+\x04!#\x05+"},
+     {PATHS("!#\x01+!#\x02+!#\x03+", "!#:+\x04!#\x05+")}},
+    {{"!#:", "#:+"}, {PATHS("!#:", "#:+")}},
+};
+
+static void expect_position(const char *name, struct zs_position position,
+                            struct zs_position expected)
+{
+    ck_assert_msg(position.distance_bytes == expected.distance_bytes &&
+                      position.from_end == expected.from_end,
+                  "%s is %s%ju", name, position.from_end ? "-" : "",
+                  (uintmax_t)position.distance_bytes);
+}
+
+static void expect_slice(const struct zs_slice *slice, const struct zs_slice *expected)
+{
+    expect_position("offset", slice->offset, expected->offset);
+    ck_assert_int_eq(slice->has_length, expected->has_length);
+    ck_assert_int_eq(slice->has_end, expected->has_end);
+    if (expected->has_length)
+        ck_assert_uint_eq(slice->length_bytes, expected->length_bytes);
+    if (expected->has_end)
+        expect_position("end", slice->end, expected->end);
+}
+
+static void expect_text(const char *text, const char *expected, const char *otherwise)
+{
+    ck_assert_str_eq(text, expected ? expected : otherwise);
+}
+
+static void expect_options(const struct zs_options *options, const struct zs_options *expected)
+{
+    expect_text(options->source_path, expected->source_path, "-");
+    expect_text(options->target_path, expected->target_path, "-");
+    expect_text(options->source_name, expected->source_name, "standard input");
+    expect_text(options->target_name, expected->target_name, "standard output");
+    expect_slice(&options->slice, &expected->slice);
+    ck_assert_int_eq(options->exact, expected->exact);
+    ck_assert_int_eq(options->has_seek, expected->has_seek);
+    if (expected->has_seek)
+        expect_position("seek", options->seek, expected->seek);
+    ck_assert_int_eq(options->append, expected->append);
+    ck_assert_int_eq(options->truncate, expected->truncate);
+    ck_assert_int_eq(options->no_clobber, expected->no_clobber);
+    ck_assert_int_eq(options->engine_forced, expected->engine_forced);
+    if (expected->engine_forced)
+        ck_assert_int_eq(options->engine, expected->engine);
+    ck_assert_int_eq(options->stats_json, expected->stats_json);
+    ck_assert_int_eq(options->verbose, expected->verbose);
+}
+
+START_TEST(a_command_line_is_understood)
+{
+    struct parsed parsed;
+
+    parse(&parsed, accepted[_i].words);
+    ck_assert_msg(parsed.result == 0, "'%s %s' is refused: %s: %s", accepted[_i].words[0],
+                  accepted[_i].words[1], parsed.error.object, parsed.error.detail);
+    ck_assert_int_eq(parsed.error.kind, ZS_ERROR_NONE);
+    ck_assert_int_eq(parsed.action, ZS_ACTION_COPY);
+    expect_options(&parsed.options, &accepted[_i].expected);
+    end(&parsed);
+}
+END_TEST
+
+START_TEST(the_words_of_argv_are_left_as_they_are)
+{
+    struct parsed parsed;
+
+    parse(&parsed, accepted[_i].words);
+    for (int i = 1; i < parsed.argc; i++)
+        ck_assert_str_eq(parsed.argv[i], accepted[_i].words[i - 1]);
+    end(&parsed);
+}
+END_TEST
+
+static const struct {
+    const char *words[MOST_WORDS];
+    const char *object;
+    const char *value;  /* as it was written, in the message */
+    const char *reason; /* a part of it */
+} refused[] = {
+    /* numbers, and the option that each came with */
+    {{"-o", "x"}, "--offset", "'x'", "number"},
+    {{"--offset", ""}, "--offset", "''", "number"},
+    {{"--offset="}, "--offset", "''", "number"},
+    {{"-o", ""}, "--offset", "''", "number"},
+    {{"-o", " 5"}, "--offset", "' 5'", "number"},
+    {{"-o", "+5"}, "--offset", "'+5'", "number"},
+    {{"-o", "5 "}, "--offset", "'5 '", "number"},
+    {{"-o", "--5"}, "--offset", "'--5'", "number"},
+    {{"-o", "-"}, "--offset", "'-'", "number"},
+    {{"-o", "--"}, "--offset", "'--'", "number"},
+    {{"-o", "-x"}, "--offset", "'-x'", "number"},
+    {{"--offset=5=6"}, "--offset", "'5=6'", "number"},
+    {{"-offset", "5"}, "--offset", "'ffset'", "number"},
+    {{"-l", "-1"}, "--length", "'-1'", "number"},
+    {{"-l", "-0"}, "--length", "'-0'", "number"},
+    {{"-l", "1.5K"}, "--length", "'1.5K'", "number"},
+    {{"--length="}, "--length", "''", "number"},
+    {{"-l5x"}, "--length", "'5x'", "number"},
+    {{"-e", "x"}, "--end", "'x'", "number"},
+    {{"--seek", "x"}, "--seek", "'x'", "number"},
+    {{"--seek="}, "--seek", "''", "number"},
+    {{"-o", "16E"}, "--offset", "'16E'", "64 bits"},
+    {{"-o", "-16E"}, "--offset", "'-16E'", "64 bits"},
+    {{"-l", "18446744073709551616"}, "--length", "'18446744073709551616'", "64 bits"},
+    {{"-e", "16E"}, "--end", "", "beyond 64 bits"},
+    {{"--seek", "0x10000000000000000"}, "--seek", "", "beyond 64 bits"},
+    {{"-o", "x", "-o", "5"}, "--offset", "'x'", "number"},
+    /* names of engines and formats */
+    {{"--engine", "magic"}, "--engine", "'magic'", "map-write"},
+    {{"--engine="}, "--engine", "''", "map-write"},
+    {{"--engine=Splice"}, "--engine", "'Splice'", "map-write"},
+    {{"--engine=map_write"}, "--engine", "'map_write'", "map-write"},
+    {{"--engine=spl"}, "--engine", "'spl'", "map-write"},
+    {{"--engine=splice,buffer"}, "--engine", "'splice,buffer'", "map-write"},
+    {{"--stats=xml"}, "--stats", "'xml'", "json"},
+    {{"--stats="}, "--stats", "''", "json"},
+    {{"--stats=JSON"}, "--stats", "'JSON'", "json"},
+    /* values that are missing, or not wanted */
+    {{"-o"}, "-o", "", "needs a value"},
+    {{"--offset"}, "--offset", "", "needs a value"},
+    {{"-x", "--length"}, "--length", "", "needs a value"},
+    {{"-e"}, "-e", "", "needs a value"},
+    {{"--seek"}, "--seek", "", "needs a value"},
+    {{"--engine"}, "--engine", "", "needs a value"},
+    {{"--stats"}, "--stats", "", "needs a value"},
+    {{"--exact=1"}, "--exact=1", "", "takes no value"},
+    {{"--append=yes"}, "--append=yes", "", "takes no value"},
+    /* options that there are not; no abbreviations */
+    {{"--bogus"}, "--bogus", "", "unknown option"},
+    {{"--off", "5"}, "--off", "", "unknown option"},
+    {{"--off=5"}, "--off=5", "", "unknown option"},
+    {{"--o", "5"}, "--o", "", "unknown option"},
+    {{"--offsets", "5"}, "--offsets", "", "unknown option"},
+    {{"--Offset=5"}, "--Offset=5", "", "unknown option"},
+    {{"--ver"}, "--ver", "", "unknown option"},
+    {{"--hel"}, "--hel", "", "unknown option"},
+    {{"-q"}, "-q", "", "unknown option"},
+    {{"-X"}, "-X", "", "unknown option"},
+    {{"-?"}, "-?", "", "unknown option"},
+    {{"-h"}, "-h", "", "unknown option"},
+    {{"-5"}, "-5", "", "unknown option"},
+    {{"in", "--bogus", "out"}, "--bogus", "", "unknown option"},
+    /* a cluster names its bad letter */
+    {{"-xq"}, "-xq", "", "unknown option -q"},
+    {{"-qx"}, "-qx", "", "unknown option"},
+    {{"-xaqv"}, "-xaqv", "", "unknown option -q"},
+    {{"-xav5"}, "-xav5", "", "unknown option -5"},
+    {{"-x-"}, "-x-", "", "unknown option --"},
+    /* what the trap must not turn into something else */
+    {{"-o", "!#:+", "5"}, "--offset", "'!#:+'", "number"},
+    {{"--offset=!#:+", "5"}, "--offset", "'!#:+'", "number"},
+    {{"-o!#:+", "5", "6"}, "--offset", "'!#:+'", "number"},
+    {{"-o", "1!#:+", "0"}, "--offset", "'1!#:+'", "number"},
+    {{"-l", "!#:+K", "5"}, "--length", "'!#:+K'", "number"},
+    {{"--seek", "!#:+!#:+", "5"}, "--seek", "'!#:+!#:+'", "number"},
+    {{"--engine=!#:+", "splice"}, "--engine", "'!#:+'", "map-write"},
+    {{"--engine", "s!#:+e", "plic"}, "--engine", "'s!#:+e'", "map-write"},
+    {{"--stats", "!#:+", "json"}, "--stats", "'!#:+'", "json"},
+    {{"--!#:+"}, "--!#:+", "", "unknown option"},
+    {{"--!#:+=5"}, "--!#:+=5", "", "unknown option"},
+    {{"-!#:+"}, "-!#:+", "", "unknown option"},
+    {{"-x!#:+"}, "-x!#:+", "", "unknown option -!"},
+    {{"-o", "5", "a", "b", "!#:+"}, "!#:+", "", "unexpected"},
+    {{"-o", "!#:+", "!#\x01+"}, "--offset", "'!#:+'", "number"},
+    /* combinations */
+    {{"-l", "5", "-e", "6"}, "--end", "", "cannot be combined with --length"},
+    {{"-e", "6", "-l", "5"}, "--end", "", "cannot be combined with --length"},
+    {{"--seek=1", "-a"}, "--append", "", "cannot be combined"},
+    {{"-a", "--seek=1"}, "--append", "", "cannot be combined"},
+    {{"-n", "--seek=1", "in", "out"}, "--no-clobber", "", "cannot be combined"},
+    {{"-n", "-a", "in", "out"}, "--no-clobber", "", "cannot be combined"},
+    {{"--truncate"}, "--truncate", "", "needs --seek"},
+    {{"--truncate", "in", "out"}, "--truncate", "", "needs --seek"},
+    {{"--truncate", "-a", "in", "out"}, "--truncate", "", "needs --seek"},
+    {{"-n"}, "--no-clobber", "", "needs TARGET to be a file"},
+    {{"-n", "in"}, "--no-clobber", "", "needs TARGET to be a file"},
+    {{"-n", "in", "-"}, "--no-clobber", "", "needs TARGET to be a file"},
+    /* positionals */
+    {{"a", "b", "c"}, "c", "", "unexpected"},
+    {{"a", "b", "c", "d"}, "c", "", "unexpected"},
+    {{"a", "b", ""}, "", "", "unexpected"},
+    {{"-", "-", "-"}, "-", "", "unexpected"},
+    {{"--", "a", "b", "-c"}, "-c", "", "unexpected"},
+    {{"a", "b", "--", "--"}, "--", "", "unexpected"},
+};
+
+START_TEST(a_wrong_command_line_is_refused_with_the_word_at_fault)
+{
+    struct parsed parsed;
+
+    parse(&parsed, refused[_i].words);
+    ck_assert_msg(parsed.result == -1, "'%s %s' is accepted", refused[_i].words[0],
+                  refused[_i].words[1]);
+    ck_assert_int_eq(parsed.error.kind, ZS_ERROR_USAGE);
+    ck_assert_str_eq(parsed.error.object, refused[_i].object);
+    ck_assert_msg(strstr(parsed.error.detail, refused[_i].value), "'%s' does not show %s",
+                  parsed.error.detail, refused[_i].value);
+    ck_assert_msg(strstr(parsed.error.detail, refused[_i].reason), "'%s' does not say '%s'",
+                  parsed.error.detail, refused[_i].reason);
+    end(&parsed);
+}
+END_TEST
+
+START_TEST(a_long_word_is_named_as_far_as_the_message_has_room)
+{
+    struct parsed parsed;
+    char word[2000];
+    const char *words[] = {"-o", word, NULL};
+
+    memset(word, '9', sizeof word - 2);
+    word[sizeof word - 2] = 'x';
+    word[sizeof word - 1] = '\0';
+    parse(&parsed, words);
+    ck_assert_int_eq(parsed.result, -1);
+    ck_assert_ptr_nonnull(strstr(parsed.error.detail, "'9999"));
+    end(&parsed);
+}
+END_TEST
+
+/*
+ * In a process of its own, with descriptor 1 on target_fd: information is printed on standard
+ * output, which is closed then. 0, or the errno value of the failure.
+ */
+static int print_information(const char *const *words, int target_fd)
+{
+    int status;
+
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        struct parsed parsed;
+        (void)dup2(target_fd, STDOUT_FILENO);
+        parse(&parsed, words);
+        int code = parsed.error.kind == ZS_ERROR_TRANSFER ? parsed.error.code : 255;
+        if (parsed.result == 0)
+            code = parsed.action == ZS_ACTION_DONE ? 0 : 254;
+        end(&parsed);
+        _exit(code);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFEXITED(status));
+    return WEXITSTATUS(status);
+}
+
+static const char *const informing[][4] = {
+    {"--help"},       {"--usage"},           {"--version"},
+    {"in", "--help"}, {"--help", "--bogus"}, {"-x", "--version", "a"},
+};
+
+static char *information(const char *const *words)
+{
+    int fd = scratch_file("", 0);
+
+    ck_assert_int_eq(print_information(words, fd), 0);
+    size_t length = file_size(fd);
+    char *text = calloc(1, length + 1);
+    ck_assert_ptr_nonnull(text);
+    ck_assert_int_eq(pread(fd, text, length, 0), (ssize_t)length);
+    (void)close(fd);
+    return text;
+}
+
+START_TEST(information_is_printed_on_standard_output)
+{
+    char *text = information(informing[_i]);
+    ck_assert_ptr_nonnull(strstr(text, _i == 2 || _i == 5 ? "zslice " : "--"));
+    free(text);
+}
+END_TEST
+
+START_TEST(information_that_cannot_be_written_is_a_failure)
+{
+    int fd = open("/dev/full", O_WRONLY | O_CLOEXEC);
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(print_information(informing[_i], fd), ENOSPC);
+    (void)close(fd);
+}
+END_TEST
+
+START_TEST(help_and_usage_name_every_option)
+{
+    static const char *const names[] = {
+        "-o, --offset=POS", "-l, --length=SIZE", "-e, --end=POS",     "-x, --exact",
+        "--seek=POS",       "-a, --append",      "--truncate",        "-n, --no-clobber",
+        "--engine=NAME",    "--stats=json",      "-v, --verbose",     "--help",
+        "--usage",          "--version",         "[SOURCE [TARGET]]",
+    };
+    char *help = information(informing[0]);
+    char *usage = information(informing[1]);
+
+    for (int i = 0; i < ROWS(names); i++) {
+        ck_assert_msg(strstr(help, names[i]), "--help does not show %s", names[i]);
+        const char *long_name = strstr(names[i], "--");
+        if (long_name)
+            ck_assert_msg(strstr(usage, long_name), "--usage does not show %s", long_name);
+    }
+    free(help);
+    free(usage);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("options");
+    TCase *good = add_case(suite, "accepted");
+    add_rows(good, a_command_line_is_understood, accepted);
+    add_rows(good, the_words_of_argv_are_left_as_they_are, accepted);
+
+    TCase *bad = add_case(suite, "refused");
+    add_rows(bad, a_wrong_command_line_is_refused_with_the_word_at_fault, refused);
+    tcase_add_test(bad, a_long_word_is_named_as_far_as_the_message_has_room);
+
+    TCase *info = add_case(suite, "information");
+    add_rows(info, information_is_printed_on_standard_output, informing);
+    tcase_add_loop_test(info, information_that_cannot_be_written_is_a_failure, 0, 3);
+    tcase_add_test(info, help_and_usage_name_every_option);
+    return run_pure_suite(suite);
+}

@@ -1,0 +1,339 @@
+/* Views are slices of the same memory; windows show a file at any position. */
+
+#include "view.h"
+
+#include "check_helpers.h"
+
+#include <errno.h>
+#include <sys/resource.h>
+
+static size_t page(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+/* Python's len(view[start:stop]), for positions that are not negative. */
+static size_t python_length(size_t length, size_t start, size_t stop)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < length; i++)
+        count += i >= start && i < stop;
+    return count;
+}
+
+START_TEST(a_slice_clamps_as_memoryview_does)
+{
+    unsigned char memory[8];
+    struct zs_view view = {.bytes = memory, .length_bytes = (size_t)_i};
+
+    for (size_t start = 0; start <= 12; start++) {
+        for (size_t stop = 0; stop <= 12; stop++) {
+            struct zs_view slice = zs_view_slice(view, start, stop);
+            ck_assert_uint_eq(slice.length_bytes, python_length(view.length_bytes, start, stop));
+            if (slice.length_bytes > 0)
+                ck_assert_ptr_eq(slice.bytes, memory + start);
+            else
+                ck_assert(slice.bytes >= memory && slice.bytes <= memory + view.length_bytes);
+        }
+    }
+}
+END_TEST
+
+START_TEST(the_largest_bounds_are_the_end)
+{
+    unsigned char memory[8];
+    struct zs_view view = {.bytes = memory, .length_bytes = sizeof memory};
+
+    struct zs_view all = zs_view_slice(view, 0, SIZE_MAX);
+    ck_assert_ptr_eq(all.bytes, memory);
+    ck_assert_uint_eq(all.length_bytes, 8);
+    ck_assert_uint_eq(zs_view_slice(view, SIZE_MAX, SIZE_MAX).length_bytes, 0);
+    ck_assert_uint_eq(zs_view_slice(view, SIZE_MAX, 0).length_bytes, 0);
+    ck_assert_uint_eq(zs_view_rest(view, SIZE_MAX).length_bytes, 0);
+}
+END_TEST
+
+START_TEST(what_remains_after_a_part_is_the_rest_of_the_same_bytes)
+{
+    unsigned char memory[8];
+    struct zs_view view = {.bytes = memory, .length_bytes = sizeof memory};
+
+    struct zs_view rest = zs_view_rest(zs_view_rest(view, 3), 2);
+    ck_assert_ptr_eq(rest.bytes, memory + 5);
+    ck_assert_uint_eq(rest.length_bytes, 3);
+    ck_assert_uint_eq(zs_view_rest(view, 0).length_bytes, 8);
+    ck_assert_uint_eq(zs_view_rest(view, 8).length_bytes, 0);
+    ck_assert_uint_eq(zs_view_rest(view, 9).length_bytes, 0);
+}
+END_TEST
+
+START_TEST(slices_of_slices_add_up)
+{
+    unsigned char memory[100];
+    struct zs_view view = {.bytes = memory, .length_bytes = sizeof memory};
+
+    struct zs_view slice = zs_view_slice(zs_view_slice(view, 10, 90), 5, 1000);
+    ck_assert_ptr_eq(slice.bytes, memory + 15);
+    ck_assert_uint_eq(slice.length_bytes, 75);
+}
+END_TEST
+
+START_TEST(a_slice_shows_what_is_written_to_the_original)
+{
+    unsigned char memory[] = "abcd";
+    struct zs_view view = {.bytes = memory, .length_bytes = 4};
+    struct zs_view slice = zs_view_slice(view, 1, 3);
+
+    memory[2] = 'X';
+    ck_assert_mem_eq(slice.bytes, "bX", 2);
+}
+END_TEST
+
+START_TEST(nothing_sliced_is_nothing)
+{
+    struct zs_view nothing = {0};
+
+    ck_assert_ptr_null(zs_view_slice(nothing, 1, 2).bytes);
+    ck_assert_uint_eq(zs_view_slice(nothing, 0, 9).length_bytes, 0);
+    ck_assert_uint_eq(zs_view_rest(nothing, 9).length_bytes, 0);
+    zs_view_populate(nothing);
+}
+END_TEST
+
+enum { FILE_PAGES = 5 };
+
+struct mapped_file {
+    int fd;
+    size_t length;
+    unsigned char *bytes;
+};
+
+static struct mapped_file begin_file(void)
+{
+    struct mapped_file file = {.length = FILE_PAGES * page() + 123};
+    file.bytes = new_pattern(file.length);
+    file.fd = scratch_file(file.bytes, file.length);
+    return file;
+}
+
+static void end_file(struct mapped_file *file)
+{
+    free(file->bytes);
+    (void)close(file->fd);
+}
+
+START_TEST(a_window_shows_the_file_at_any_position)
+{
+    static const size_t beside[] = {0, 1, 2, 511, 4095, 4096, 4097, 5000, 12288, 20479, 20602};
+    static const size_t lengths[] = {1, 2, 100, 4095, 4096, 4097, 9000};
+    struct mapped_file file = begin_file();
+    struct zs_window window = {0};
+
+    for (int p = 0; p < ROWS(beside); p++) {
+        for (int l = 0; l < ROWS(lengths); l++) {
+            size_t position = beside[p];
+            size_t there = file.length > position ? file.length - position : 0;
+            size_t length = lengths[l] < there ? lengths[l] : there;
+            if (length == 0)
+                continue;
+            ck_assert_int_eq(zs_window_move(&window, file.fd, position, length), 0);
+            ck_assert_uint_eq(window.start % page(), 0);
+            ck_assert_uint_le(window.start, position);
+            struct zs_view view = zs_window_view(&window, position, length);
+            ck_assert_uint_eq(view.length_bytes, length);
+            ck_assert_mem_eq(view.bytes, file.bytes + position, length);
+        }
+    }
+    zs_window_unmap(&window);
+    end_file(&file);
+}
+END_TEST
+
+START_TEST(a_view_of_a_window_is_bounded_by_it)
+{
+    struct mapped_file file = begin_file();
+    struct zs_window window = {0};
+    size_t start = page() + 10;
+
+    ck_assert_int_eq(zs_window_move(&window, file.fd, start, 1000), 0);
+    ck_assert_uint_eq(zs_window_view(&window, start, SIZE_MAX).length_bytes, 1000);
+    ck_assert_uint_eq(zs_window_view(&window, start + 999, 50).length_bytes, 1);
+    ck_assert_uint_eq(zs_window_view(&window, start + 1000, 50).length_bytes, 0);
+    ck_assert_uint_eq(zs_window_view(&window, start + 5 * page(), 50).length_bytes, 0);
+    ck_assert_uint_eq(zs_window_view(&window, UINT64_MAX, 50).length_bytes, 0);
+    ck_assert_uint_eq(zs_window_view(&window, page() - 1, 50).length_bytes, 0);
+    ck_assert_uint_eq(zs_window_view(&window, 0, 50).length_bytes, 0);
+    ck_assert_uint_eq(zs_window_view(&window, start, 0).length_bytes, 0);
+    zs_window_unmap(&window);
+    end_file(&file);
+}
+END_TEST
+
+START_TEST(views_of_a_window_share_its_pages)
+{
+    struct mapped_file file = begin_file();
+    struct zs_window window = {0};
+
+    ck_assert_int_eq(zs_window_move(&window, file.fd, 10, 2 * page()), 0);
+    struct zs_view whole = zs_window_view(&window, 10, 2 * page());
+    struct zs_view later = zs_window_view(&window, 15, 100);
+    ck_assert_ptr_eq(whole.bytes, (unsigned char *)window.map + 10);
+    ck_assert_ptr_eq(later.bytes, whole.bytes + 5);
+
+    /* Not even the mapping is a copy: what is written to the file is seen. */
+    ck_assert_int_eq(pwrite(file.fd, "X", 1, 15), 1);
+    ck_assert_int_eq(later.bytes[0], 'X');
+    zs_window_unmap(&window);
+    end_file(&file);
+}
+END_TEST
+
+static bool is_mapped(const void *address)
+{
+    unsigned char resident;
+    return mincore((void *)(uintptr_t)address, 1, &resident) == 0;
+}
+
+START_TEST(moving_unmaps_what_the_window_held)
+{
+    struct mapped_file file = begin_file();
+    struct zs_window window = {0};
+
+    /* Four pages, so that the one page mapped next cannot lie over all of them. */
+    ck_assert_int_eq(zs_window_move(&window, file.fd, 0, 4 * page()), 0);
+    unsigned char *before = window.map;
+    ck_assert_int_eq(zs_window_move(&window, file.fd, 4 * page(), 1), 0);
+    int still_mapped = 0;
+    for (size_t i = 0; i < 4; i++)
+        still_mapped += is_mapped(before + i * page()) && before + i * page() != window.map;
+    ck_assert_int_eq(still_mapped, 0);
+    ck_assert_uint_eq(zs_window_view(&window, 0, 1).length_bytes, 0);
+    ck_assert_mem_eq(zs_window_view(&window, 4 * page(), 1).bytes, file.bytes + 4 * page(), 1);
+
+    unsigned char *last = window.map;
+    zs_window_unmap(&window);
+    ck_assert(!is_mapped(last));
+    end_file(&file);
+}
+END_TEST
+
+START_TEST(unmapping_twice_or_nothing_does_no_harm)
+{
+    struct mapped_file file = begin_file();
+    struct zs_window window = {0};
+
+    zs_window_unmap(&window);
+    ck_assert_int_eq(zs_window_move(&window, file.fd, 0, 1), 0);
+    zs_window_unmap(&window);
+    ck_assert_ptr_null(window.map);
+    ck_assert_uint_eq(zs_window_view(&window, 0, 1).length_bytes, 0);
+    zs_window_unmap(&window);
+    end_file(&file);
+}
+END_TEST
+
+START_TEST(a_window_that_cannot_be_mapped_says_why_and_holds_nothing)
+{
+    struct mapped_file file = begin_file();
+    struct zs_window window = {0};
+    int ends[2];
+
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+    ck_assert_int_eq(zs_window_move(&window, file.fd, 0, 100), 0);
+    ck_assert_int_eq(zs_window_move(&window, ends[0], 0, 100), -ENODEV);
+    ck_assert_ptr_null(window.map);
+    ck_assert_uint_eq(zs_window_view(&window, 0, 100).length_bytes, 0);
+    ck_assert_int_eq(zs_window_move(&window, -1, 0, 100), -EBADF);
+    ck_assert_int_eq(zs_window_move(&window, file.fd, 0, 0), -EINVAL);
+    (void)close(ends[0]);
+    (void)close(ends[1]);
+    end_file(&file);
+}
+END_TEST
+
+START_TEST(a_window_far_into_a_sparse_file_shows_its_place)
+{
+    struct zs_window window = {0};
+    int fd = memfd_create("sparse", MFD_CLOEXEC);
+    uint64_t position = ((uint64_t)1 << 40) + 4097;
+
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(pwrite(fd, "here", 4, (off_t)position), 4);
+    ck_assert_int_eq(zs_window_move(&window, fd, position, 4), 0);
+    ck_assert_mem_eq(zs_window_view(&window, position, 4).bytes, "here", 4);
+    zs_window_unmap(&window);
+    (void)close(fd);
+}
+END_TEST
+
+static long faults(void)
+{
+    struct rusage usage;
+    ck_assert_int_eq(getrusage(RUSAGE_SELF, &usage), 0);
+    return usage.ru_minflt;
+}
+
+/* Not instrumented: the shadow memory has faults of its own. */
+__attribute__((no_sanitize_address)) static long faults_of_reading(struct zs_view view)
+{
+    long before = faults();
+    for (size_t i = 0; i < view.length_bytes; i += page())
+        (void)*(const volatile unsigned char *)&view.bytes[i];
+    return faults() - before;
+}
+
+START_TEST(a_populated_view_is_read_without_faults)
+{
+    struct zs_window window = {0};
+    size_t length = 1024 * page();
+    unsigned char *bytes = new_pattern(length);
+    int fd = memfd_create("populated", MFD_CLOEXEC);
+
+    ck_assert_int_ge(fd, 0);
+    write_all(fd, bytes, length);
+    free(bytes);
+    ck_assert_int_eq(zs_window_move(&window, fd, 100, length - 100), 0);
+    struct zs_view view = zs_window_view(&window, 100, length);
+    zs_view_populate(view);
+    ck_assert_int_lt(faults_of_reading(view), 16); /* 64, in steps of 16 pages, otherwise */
+    zs_window_unmap(&window);
+    (void)close(fd);
+}
+END_TEST
+
+START_TEST(populating_a_file_that_shrank_raises_no_signal)
+{
+    struct mapped_file file = begin_file();
+    struct zs_window window = {0};
+
+    ck_assert_int_eq(zs_window_move(&window, file.fd, 0, file.length), 0);
+    ck_assert_int_eq(ftruncate(file.fd, 0), 0);
+    zs_view_populate(zs_window_view(&window, 0, file.length));
+    zs_window_unmap(&window);
+    end_file(&file);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("view");
+    TCase *view = add_case(suite, "view");
+    tcase_add_loop_test(view, a_slice_clamps_as_memoryview_does, 0, 9);
+    tcase_add_test(view, the_largest_bounds_are_the_end);
+    tcase_add_test(view, what_remains_after_a_part_is_the_rest_of_the_same_bytes);
+    tcase_add_test(view, slices_of_slices_add_up);
+    tcase_add_test(view, a_slice_shows_what_is_written_to_the_original);
+    tcase_add_test(view, nothing_sliced_is_nothing);
+
+    TCase *window = add_case(suite, "window");
+    tcase_add_test(window, a_window_shows_the_file_at_any_position);
+    tcase_add_test(window, a_view_of_a_window_is_bounded_by_it);
+    tcase_add_test(window, views_of_a_window_share_its_pages);
+    tcase_add_test(window, moving_unmaps_what_the_window_held);
+    tcase_add_test(window, unmapping_twice_or_nothing_does_no_harm);
+    tcase_add_test(window, a_window_that_cannot_be_mapped_says_why_and_holds_nothing);
+    tcase_add_test(window, a_window_far_into_a_sparse_file_shows_its_place);
+    tcase_add_test(window, a_populated_view_is_read_without_faults);
+    tcase_add_test(window, populating_a_file_that_shrank_raises_no_signal);
+    return run_suite(suite);
+}
