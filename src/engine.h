@@ -21,7 +21,7 @@ struct zs_copy {
     const char *target_name;
     uint64_t source_position; /* where the next byte is read, if source->positioned */
     uint64_t remaining_bytes; /* still to copy, if bounded; else until the source ends */
-    bool bounded;
+    bool bounded;             /* always, if source->sized */
     struct zs_stats *stats;
 
     uint64_t done_bytes;   /* the source's bytes that are in the target */
@@ -31,7 +31,7 @@ struct zs_copy {
 
 enum zs_verdict {
     ZS_STEP_MOVED,       /* moved_bytes (at least 1) went from source to target */
-    ZS_STEP_END,         /* the source seems to have no more bytes */
+    ZS_STEP_END,         /* the source seems to have no more bytes, and the engine holds none */
     ZS_STEP_UNSUPPORTED, /* this engine cannot go on; another one may */
     ZS_STEP_FAILED,      /* the copy cannot go on, or (EAGAIN) not yet */
 };

@@ -6,6 +6,7 @@
  * copy of argv has it masked, and the mask is taken off the strings that come back.
  * - Its numeric types take " 5", "+5" and octal: every value is taken as a string.
  * - Its own --help ignores write errors: ours checks.
+ * - "-o=5" means "-o5". That does no harm and stays.
  * - An unknown letter in a cluster is reported as the whole cluster: we name the letter.
  * - Aliases from ~/.popt and /etc/popt are read only on request: never requested.
  */
@@ -13,6 +14,7 @@
 #include "options.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <popt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -115,9 +117,9 @@ struct parser {
 static void choose_mask(struct parser *parser, int argc, char **argv)
 {
     memcpy(parser->mask, trap, sizeof trap);
-    for (char c = 1; c < ' '; c++) {
-        bool used = false;
-        parser->mask[2] = c;
+    for (int c = 1; c <= UCHAR_MAX; c++) {
+        bool used = c == trap[2];
+        parser->mask[2] = (char)c;
         for (int i = 0; i < argc; i++)
             used |= strstr(argv[i], parser->mask) != NULL;
         if (!used)
@@ -312,7 +314,7 @@ static int bad_option(struct parser *parser, int code, struct zs_error *error)
                                                             : poptStrerror(code));
     if (word[0] == '-' && word[1] != '-') {
         const char *letter = word + 1;
-        while (is_option_letter(*letter))
+        while (*letter && is_option_letter(*letter))
             letter++;
         if (*letter && letter > word + 1)
             return zs_error_set(error, ZS_ERROR_USAGE, word, NULL, 0, "unknown option -%c",

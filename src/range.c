@@ -30,14 +30,20 @@ static uint64_t add_saturating(uint64_t a, uint64_t b)
     return __builtin_add_overflow(a, b, &sum) ? UINT64_MAX : sum;
 }
 
+static uint64_t min(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* The length counts from the clamped start; what is missing, from where it was asked for. */
 static void resolve_length(struct zs_range *range, struct point start, uint64_t length_bytes,
                            uint64_t size_bytes)
 {
     uint64_t available = size_bytes - start.at;
+    uint64_t asked_inside = length_bytes - min(length_bytes, start.below);
 
-    range->length_bytes = length_bytes < available ? length_bytes : available;
-    if (length_bytes > 0)
-        range->missing_bytes = add_saturating(length_bytes - range->length_bytes, start.below);
+    range->length_bytes = min(length_bytes, available);
+    range->missing_bytes = length_bytes - min(asked_inside, available);
 }
 
 static void resolve_end(struct zs_range *range, struct point start, struct point end)

@@ -128,7 +128,8 @@ static int open_new(struct zs_target *target, const struct zs_plan *plan, struct
         create_file(target->path, append_flag(plan), !plan->must_create, &target->created_path);
     if (target->fd < 0)
         return refused(target, "creating", -target->fd,
-                       target->fd == -ENOENT ? "its folder does not exist" : NULL, error);
+                       target->fd == -ENOENT && *target->path ? "its folder does not exist" : NULL,
+                       error);
     return 0;
 }
 

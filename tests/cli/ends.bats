@@ -144,6 +144,59 @@ setup_file() {
     expect_failure 2 target "--seek: a pipe has no positions" --seek 1 in target
 }
 
+@test "process substitutions and /dev/fd as source and target" {
+    seq 100000 >in
+    mkfifo finished
+    "$ZSLICE" -o 7 <(cat in) >(cat >got && echo >finished) 3>&-
+    timeout 20 cat finished
+    tail -c +8 in | cmp - got
+    cat in | "$ZSLICE" -o 7 /dev/stdin /dev/stdout | cmp - got
+    "$ZSLICE" -o 7 /dev/stdin /dev/fd/1 <in >out
+    expect_same got out
+}
+
+@test "descriptors that are no files at all: eventfd" {
+    python3 - "$ZSLICE" <<'END'
+import os, subprocess, sys
+counter = os.eventfd(5)
+subprocess.run([sys.argv[1], "-l", "8", "-", "out"], stdin=counter, check=True)
+with open("out", "rb") as file:
+    assert file.read() == (5).to_bytes(8, sys.byteorder)
+subprocess.run([sys.argv[1], "out"], stdout=counter, check=True)
+assert os.eventfd_read(counter) == 5
+END
+}
+
+@test "a file that grows meanwhile: its size is taken once, at the start" {
+    local engine
+    for engine in auto splice sendfile map-write buffer; do
+        random_file in 3000000
+        cp in expected
+        "$ZSLICE" --engine=$engine in | {
+            head -c 1
+            cat expected >>in
+            cat
+        } >got
+        expect_same expected got
+    done
+}
+
+@test "a file that shrinks below the slice meanwhile is exit 1" {
+    local engine
+    for engine in auto splice sendfile map-write buffer; do
+        random_file in 8000000
+        head -c 1000000 in >expected
+        { expect_failure 1 in "" --engine=$engine in || echo "$engine" >failed; } | {
+            head -c 1
+            truncate -s 5000000 in
+            cat
+        } >got
+        [ ! -e failed ] || { cat failed err && false; }
+        grep -qE "shrank|ended [0-9]+ bytes early" err
+        cmp --bytes=1000000 expected got
+    done
+}
+
 # Made-up files: one that can be spliced, one that cannot, one in sysfs with a size that is not true.
 made_up_files() {
     local file
@@ -213,8 +266,9 @@ made_up_files() {
     sleep 60 3>&- &
     pid=$!
     file=/proc/$pid/oom_score_adj
-    printf 511 | "$ZSLICE" - "$file"
+    printf 511 | "$ZSLICE" --stats=json - "$file" 2>stats # taken from the pipe before it is refused
     [ "$(cat "$file")" = 511 ]
+    [ "$(statistic .bytes)" -eq 3 ] && [ "$(statistic .engines.buffer.bytes)" -eq 3 ]
     printf 123512 >in
     "$ZSLICE" -o 3 in "$file"
     [ "$(cat "$file")" = 512 ]
@@ -281,6 +335,8 @@ made_up_files() {
     local status=0
     printf 0123456789 >in
     "$ZSLICE" -v --stats=json in out 2>&-
+    expect_same in out
+    "$ZSLICE" -v --stats=json in out >&- 2>&-
     expect_same in out
     "$ZSLICE" -v --stats=json in out <&- >&- 2>&-
     expect_same in out

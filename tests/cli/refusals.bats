@@ -117,6 +117,10 @@ END
     expect_failure 2 "''" "No such file or directory" in ""
     expect_failure 2 "standard output" "Is a directory" in 1<folder
     [ -z "$(ls folder)" ]
+    cp "$(command -v sleep)" program
+    ./program 60 3>&- &
+    expect_failure 2 program "Text file busy" in program
+    kill $!
 }
 
 @test "files without permission" {

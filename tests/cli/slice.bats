@@ -145,6 +145,21 @@ sparse_5_gib() {
     truncate -s 5G in
 }
 
+@test "positions beyond 32 bits" {
+    local engine
+    truncate -s 9G in
+    printf needle | dd of=in bs=64K oflag=seek_bytes seek=4294967293 conv=notrunc status=none
+    printf last | dd of=in bs=64K oflag=seek_bytes seek=9663676412 conv=notrunc status=none
+    for engine in auto splice sendfile map-write buffer; do
+        [ "$("$ZSLICE" --engine=$engine -o 4294967294 -l 4 in)" = eedl ]
+        [ "$("$ZSLICE" --engine=$engine -o -4 in)" = last ]
+        "$ZSLICE" --engine=$engine -o 4294967293 -l 6 - out <in
+        [ "$(cat out)" = needle ]
+        "$ZSLICE" --engine=$engine -o -4 --seek 4294967290 in far
+        [ "$(tail -c 4 far)" = last ] && [ "$(stat --format %s far)" -eq 4294967294 ]
+    done
+}
+
 # expect_text TEXT ARGUMENT...: what the slice of the ten digits must be.
 expect_text() {
     local expected=$1 got

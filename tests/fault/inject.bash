@@ -24,7 +24,7 @@ shown= # the last case whose evidence was printed
 problems=0
 cases=0
 
-declare -A reason_of=(
+declare -gA reason_of=(
     [EPERM]="Operation not permitted" [EIO]="Input/output error" [ENXIO]="No such device or address"
     [EBADF]="Bad file descriptor" [EAGAIN]="Resource temporarily unavailable"
     [ENOMEM]="Cannot allocate memory" [EACCES]="Permission denied" [EFAULT]="Bad address"
@@ -142,11 +142,13 @@ calls_of() {
     inject "$call:"
     faults=("${faults[@]:0:${#faults[@]}-2}")
     transfer "$@"
-    calls=$(grep -c " ${call%%@*}(" log)
+    call=${call%%@*}
+    calls=$(grep -cE " ${call/\%fstat/(new)?fstat(at)?}\\(" log)
 }
 
 # stop_at CALL[@PATH] N ENDS ARGUMENT...: starts it, and returns when it stands still behind the N-th
-# such call; `resume` lets it go on to its end. ENDS is file-file or file-pipe. Calls in $also fail.
+# such call (in it, if it is one that signals interrupt, as splice to a file is on Linux 6.18); `resume`
+# lets it go on to its end. ENDS is file-file or file-pipe. Calls in $also fail.
 also=()
 stop_at() {
     local call=$1 count=$2 ends=$3 deadline=$((SECONDS + 30))
@@ -160,11 +162,11 @@ stop_at() {
         [ -p fifo ] || mkfifo fifo
         timeout 60 cat fifo >got 3>&- &
         collector=$!
-        "${run[@]}" - >fifo 2>err 3>&- &
+        "${run[@]}" - <&0 >fifo 2>err 3>&- &
     else
         arrived=$target_path
         collector=
-        "${run[@]}" "$target_path" 2>err 3>&- &
+        "${run[@]}" "$target_path" <&0 2>err 3>&- &
     fi
     tracer=$!
     until grep -qs 'stopped by SIGSTOP' log; do
@@ -247,7 +249,7 @@ check_target() {
     fi
     if [ -z "$old" ]; then
         if [ "$good" -eq 0 ]; then
-            [ ! -e "$target_path" ] || problem "the target, for which nothing was written, is still there"
+            [ ! -e "$arrived" ] || problem "the target, for which nothing was written, is still there"
             return 0
         fi
         touched=true
@@ -264,7 +266,7 @@ check_target() {
         {
             head -c "$position" "$old"
             head -c "$good" expected
-            tail -c "+$((position + good + 1))" "$target_path" | head -c "$excess"
+            tail -c "+$((position + good + 1))" "$arrived" | head -c "$excess"
             tail -c "+$((position + good + excess + 1))" "$old"
         } >wanted
         same_bytes wanted
@@ -297,6 +299,9 @@ judge() {
     local wanted=$1 object=${2-} reason=${3-}
     cases=$((cases + 1))
     [ "$status" -ne 124 ] || problem "it hangs"
+    if [ "$wanted" != "done" ] && [ -z "$reason" ] && [ "$object" != '*' ]; then
+        problem "no reason to look for"
+    fi
     check_fired
     read_report || return 0
     case $wanted in
@@ -304,7 +309,7 @@ judge() {
         [ "$status" -eq 0 ] || problem "exit status $status, not 0"
         [ -z "$message" ] || problem "a message"
         if [ "$status" -eq 0 ]; then
-            good=$(stat -c %s expected) good_position=$position
+            good=$(stat -c %s expected) good_position=$position excess=0
             if [ -z "$old" ] || [ $placement = whole ]; then
                 same_bytes expected
             else
@@ -325,6 +330,7 @@ judge() {
             problem "exit status 1, but nothing was touched"
         fi
         ;;
+    *) problem "no such judgement: $wanted" ;;
     esac
 }
 

@@ -274,7 +274,8 @@ static long faults(void)
 }
 
 /* Not instrumented: the shadow memory has faults of its own. */
-__attribute__((no_sanitize_address)) static long faults_of_reading(struct zs_view view)
+__attribute__((no_sanitize_address, no_sanitize_thread)) static long
+faults_of_reading(struct zs_view view)
 {
     long before = faults();
     for (size_t i = 0; i < view.length_bytes; i += page())
