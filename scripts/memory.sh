@@ -8,7 +8,7 @@ set -euo pipefail
 
 zslice=$(realpath "${1:-$(dirname "$0")/../build/release/zslice}")
 folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null || true; rm -rf "$folder"' EXIT
 cd "$folder"
 
 # row WORK PROGRAM PEAK_BYTES ANONYMOUS_BYTES USER_COPIED
@@ -85,7 +85,10 @@ while piece := connection.recv(65536):
         time.sleep(0.001)
 print(digest.hexdigest())
 PYTHON
-until [ -e port ]; do sleep 0.05; done
+until [ -e port ]; do
+    kill -0 $! # is the reader still there?
+    sleep 0.05
+done
 zslice_row '100,000 KiB to a slow reader over TCP' in >"/dev/tcp/127.0.0.1/$(cat port)"
 wait
 [ "$(cat received)" = "$(sha256sum <in | cut -d ' ' -f 1)" ] || {

@@ -10,12 +10,14 @@
  * cannot be read again, so an engine that is given up hands over what it holds, and `buffer`
  * delivers it.
  *
- * Ends. In-kernel copying answers 0 both at the end of a source and where it cannot serve it (some
- * /proc files, kernel 6.18), so a 0 from anything but read(2) is confirmed by reading one byte.
+ * Ends. In-kernel copying answers 0 at the end of a source, and older kernels also where they could
+ * not serve a file of /proc, so a 0 from anything but read(2) is confirmed by read(2). What that
+ * finds is delivered.
  *
  * Shrinking. A source that another process truncates does not give an error: a mapped page's tail
  * reads as zeros, and so does that of a page referenced from a pipe. So the size is looked at after
  * each step, and what was taken from beyond it is reported as excess, for the target to take back.
+ * A source that has shrunk and grown again by the time we look is not noticed.
  *
  * Waiting. EAGAIN comes only from non-blocking descriptors that we inherited and whose flags are
  * not ours to change; we wait with poll and never spin.
@@ -48,6 +50,15 @@ struct zs_step zs_step_moved(uint64_t moved_bytes)
     return (struct zs_step){.verdict = ZS_STEP_MOVED, .moved_bytes = moved_bytes};
 }
 
+struct zs_step zs_step_of_write(ssize_t written)
+{
+    if (written < 0)
+        return zs_step_of_error(written, ZS_END_TARGET);
+    if (written == 0)
+        return (struct zs_step){.verdict = ZS_STEP_UNSUPPORTED, .end = ZS_END_TARGET};
+    return zs_step_moved((uint64_t)written);
+}
+
 /*
  * The errno values that say "not this way" rather than "not at all". Falling back is always safe:
  * if the cause was real, read and write of the last engine meet it again and name it.
@@ -65,7 +76,7 @@ static bool another_engine_may_do(int code)
     case ESPIPE:     /* the call wants a position and there is none */
     case ENOMEM:     /* no address space for a window, no pages for a pipe */
     case EFAULT: /* a mapped page that cannot be read: read(2) knows whether it is EIO or the end */
-    case EAGAIN: /* from an end that cannot be waited for, see below */
+    case EAGAIN: /* from an end that cannot be waited for; otherwise it never comes here */
         return true;
     default:
         return false;
@@ -180,7 +191,7 @@ static enum outcome run_engine(struct zs_copy *copy, const struct zs_engine *eng
 
 /*
  * Brings up to length_bytes from source_fd to the target by `buffer`: the bytes an engine left
- * behind, or the one byte that tells an end from "cannot". COPIED, ENDED (fewer bytes came) or
+ * behind, or the next ones after what it took for the end. COPIED, ENDED (fewer bytes came) or
  * BROKEN.
  */
 static enum outcome relay(struct zs_copy *copy, int source_fd, const struct zs_facts *source,
@@ -208,10 +219,17 @@ static enum outcome relay(struct zs_copy *copy, int source_fd, const struct zs_f
     return outcome;
 }
 
+/*
+ * More than a byte: some files of /proc and /sys give a whole value or nothing, and so nothing to a
+ * read of one byte (28 of them with Linux 6.18).
+ */
+enum { CONFIRM_BYTES = 4096 };
+
 /* An engine has seen the source's end, but not by read(2): see what read(2) says. */
 static enum outcome confirm_end(struct zs_copy *copy, struct zs_error *error)
 {
-    enum outcome outcome = relay(copy, copy->source_fd, copy->source, 1, error);
+    uint64_t length_bytes = zs_copy_most(copy, CONFIRM_BYTES);
+    enum outcome outcome = relay(copy, copy->source_fd, copy->source, length_bytes, error);
     return outcome == COPIED ? GIVEN_UP : outcome;
 }
 
@@ -268,7 +286,8 @@ static enum outcome run_engine(struct zs_copy *copy, const struct zs_engine *eng
 
     int opened = engine->open ? engine->open(copy, &state) : 0;
     if (opened < 0) {
-        *last = (struct zs_step){.verdict = ZS_STEP_UNSUPPORTED, .code = -opened};
+        *last =
+            (struct zs_step){.verdict = ZS_STEP_UNSUPPORTED, .code = -opened, .end = ZS_END_TARGET};
     } else {
         outcome = run_steps(copy, engine, state, last, error);
         if (outcome == GIVEN_UP)

@@ -31,9 +31,9 @@ struct zs_copy {
 
 enum zs_verdict {
     ZS_STEP_MOVED,       /* moved_bytes (at least 1) went from source to target */
-    ZS_STEP_END,         /* the source seems to have no more bytes, and the engine holds none */
+    ZS_STEP_END,         /* the source seems to have no more; no byte of a stream is held */
     ZS_STEP_UNSUPPORTED, /* this engine cannot go on; another one may */
-    ZS_STEP_FAILED,      /* the copy cannot go on, or (EAGAIN) not yet */
+    ZS_STEP_FAILED,      /* the copy cannot go on */
 };
 
 enum zs_end { ZS_END_SOURCE, ZS_END_TARGET };
@@ -49,7 +49,7 @@ struct zs_step {
 /*
  * One way to move bytes. A step moves the bytes at copy->source_position (or the next ones of a
  * stream) to the target's current position, at most zs_copy_most(copy) of them, and reports how
- * many arrived; it never changes *copy but for the statistics.
+ * many arrived; of *copy it changes nothing but the statistics.
  */
 struct zs_engine {
     enum zs_engine_id id;
@@ -58,9 +58,9 @@ struct zs_engine {
     const char *(*refuse)(const struct zs_facts *source, const struct zs_facts *target);
 
     /* Sets up *state; 0 or -errno (then the next engine is tried). May be NULL. */
-    int (*open)(struct zs_copy *copy, void **state);
+    int (*open)(const struct zs_copy *copy, void **state);
 
-    struct zs_step (*step)(struct zs_copy *copy, void *state);
+    struct zs_step (*step)(const struct zs_copy *copy, void *state);
 
     /*
      * Bytes that it took from the source and that are not in the target yet: how many, and the
@@ -103,6 +103,9 @@ size_t zs_copy_most(const struct zs_copy *copy, size_t most);
 struct zs_step zs_step_of_error(ssize_t negative_errno, enum zs_end end);
 
 struct zs_step zs_step_moved(uint64_t moved_bytes);
+
+/* The step that the result of a write to the target stands for: a count, 0, or -errno. */
+struct zs_step zs_step_of_write(ssize_t written);
 
 /*
  * Which end an error belongs to, for system calls that read and write in one: a positioned source

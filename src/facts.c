@@ -78,9 +78,7 @@ static int examine_regular(int fd, const struct stat *status, struct zs_facts *f
     struct statfs filesystem;
     if (fstatfs(fd, &filesystem) < 0)
         return -errno;
-    facts->filesystem = (uint32_t)filesystem.f_type;
-
-    bool pseudo = is_pseudo_filesystem(facts->filesystem);
+    bool pseudo = is_pseudo_filesystem((uint32_t)filesystem.f_type);
     facts->sized = !pseudo && !(facts->readable && hides_its_bytes(fd, status));
     facts->size_bytes = facts->sized ? (uint64_t)status->st_size : 0;
     return 0;

@@ -35,7 +35,6 @@ struct zs_facts {
     dev_t device;        /* with inode: identity of a file */
     ino_t inode;
     dev_t special_device; /* identity of a block or character device */
-    uint32_t filesystem;  /* f_type of statfs(2) for regular files, else 0 */
 };
 
 /*

@@ -31,6 +31,9 @@ enum {
     OPTION_VERSION,
 };
 
+/* As in zs_engine_names; a test compares help and man page with those. */
+#define ENGINES "splice, sendfile, map-write, buffer"
+
 #define VALUE(long_name, letter, val, help, value)                                                 \
     {                                                                                              \
         long_name, letter, POPT_ARG_STRING, NULL, val, help, value                                 \
@@ -62,8 +65,7 @@ static const struct poptOption where_they_go[] = {
 };
 
 static const struct poptOption how[] = {
-    VALUE("engine", '\0', OPTION_ENGINE,
-          "copy by exactly this: splice, sendfile, map-write, buffer", "NAME"),
+    VALUE("engine", '\0', OPTION_ENGINE, "copy by exactly this: " ENGINES, "NAME"),
     POPT_TABLEEND,
 };
 
@@ -148,7 +150,8 @@ static struct parser *create_parser(int argc, char **argv)
 }
 
 /*
- * Unmasks a string and keeps it until zs_options_free. Every one comes from its own word of argv.
+ * Unmasks a string and keeps it until zs_options_free. At most one for each word of argv: its
+ * value, a bad option (the first only), or a positional argument.
  */
 static const char *keep(struct parser *parser, const char *text)
 {
@@ -198,7 +201,7 @@ static int parse_engine(const char *text, struct zs_options *options, struct zs_
         }
     }
     return zs_error_set(error, ZS_ERROR_USAGE, "--engine", NULL, 0,
-                        "not one of auto, splice, sendfile, map-write, buffer: '%s'", text);
+                        "not one of auto, " ENGINES ": '%s'", text);
 }
 
 static int parse_stats(const char *text, struct zs_options *options, struct zs_error *error)
@@ -227,8 +230,10 @@ static int take_value(int option, const char *text, struct zs_options *options,
         return parse_position("--seek", text, &options->seek, error);
     case OPTION_ENGINE:
         return parse_engine(text, options, error);
-    default:
+    case OPTION_STATS:
         return parse_stats(text, options, error);
+    default:
+        return usage_error(error, text, "a value of an option that is not handled");
     }
 }
 
@@ -246,8 +251,8 @@ static void print_information(poptContext context, int option, enum zs_action *a
     errno = 0;
     bool failed = ferror(stdout) != 0;
     if (fclose(stdout) != 0 || failed)
-        (void)zs_error_set(error, ZS_ERROR_TRANSFER, "standard output", "writing",
-                           errno ? errno : EIO, NULL);
+        (void)zs_error_set(error, errno == EPIPE ? ZS_ERROR_PIPE : ZS_ERROR_TRANSFER,
+                           "standard output", "writing", errno ? errno : EIO, NULL);
 }
 
 /* Takes one option. 1 if it ends the command line (--help). */
@@ -302,6 +307,10 @@ static bool is_option_letter(char letter)
 
 static int bad_option(struct parser *parser, int code, struct zs_error *error)
 {
+    if (error->kind != ZS_ERROR_NONE)
+        return -1; /* popt reports one word more than once: "-x=5" for its value, then for its "="
+                    */
+
     const char *masked = poptBadOption(parser->context, 0);
     const char *word = keep(parser, masked ? masked : "");
 

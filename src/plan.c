@@ -20,18 +20,22 @@ struct planning {
 
 typedef unsigned long long ull; /* for printf */
 
-static int refuse_source(const struct planning *p, const char *operation, int code,
-                         const char *reason)
+static int refuse(const struct planning *p, const char *name, const char *operation, int code,
+                  const char *reason)
 {
-    return zs_error_set(p->error, ZS_ERROR_REFUSED, p->options->source_name, operation, code,
-                        reason ? "%s" : NULL, reason);
+    return zs_error_set(p->error, ZS_ERROR_REFUSED, name, operation, code, reason ? "%s" : NULL,
+                        reason);
+}
+
+static int refuse_source(const struct planning *p, int code, const char *reason)
+{
+    return refuse(p, p->options->source_name, "reading", code, reason);
 }
 
 static int refuse_target(const struct planning *p, const char *operation, int code,
                          const char *reason)
 {
-    return zs_error_set(p->error, ZS_ERROR_REFUSED, p->options->target_name, operation, code,
-                        reason ? "%s" : NULL, reason);
+    return refuse(p, p->options->target_name, operation, code, reason);
 }
 
 /* A regular file or block device: it has positions, and keeps what is written at them. */
@@ -44,9 +48,9 @@ static bool is_file(const struct zs_facts *facts)
 static int check_ends(const struct planning *p)
 {
     if (p->source->kind == ZS_KIND_DIRECTORY)
-        return refuse_source(p, "reading", EISDIR, NULL);
+        return refuse_source(p, EISDIR, NULL);
     if (!p->source->readable)
-        return refuse_source(p, "reading", 0, "it is not open for reading");
+        return refuse_source(p, 0, "it is not open for reading");
     if (p->target->kind == ZS_KIND_DIRECTORY)
         return refuse_target(p, "writing", EISDIR, NULL);
     if (!p->target->writable)
@@ -151,11 +155,15 @@ static int place(const struct planning *p)
     return 0;
 }
 
-/* Whether the slice fits the positions there are: 2^63-1 in a file, its size in a block device. */
+/*
+ * Whether the slice fits the positions there are: 2^63-1 in a file, its size in a block device. A
+ * stream may end before its slice does, unless it must not.
+ */
 static int check_room(const struct planning *p)
 {
     uint64_t position = p->plan->target_position;
-    uint64_t length = p->source->sized ? p->plan->range.length_bytes : 0;
+    bool certain = p->source->sized || (p->plan->range.bounded && p->plan->exact);
+    uint64_t length = certain ? p->plan->range.length_bytes : 0;
     bool block = p->target->kind == ZS_KIND_BLOCK;
     uint64_t limit = block ? p->target->size_bytes : INT64_MAX;
 
@@ -199,22 +207,21 @@ static int check_same_file(const struct planning *p)
 
 /*
  * The choice of engine, all of it: the order of preference for the kinds of both ends. Engines that
- * refuse the ends are left out; the figures are in the engines' files.
+ * refuse the ends are left out; the figures are in the engines' files. ZS_ENGINE_COUNT ends a list.
  */
 static const enum zs_engine_id *preferences(const struct planning *p)
 {
-    static const enum zs_engine_id to_socket[] = {ZS_ENGINE_SENDFILE, ZS_ENGINE_SPLICE,
-                                                  ZS_ENGINE_MAP_WRITE, ZS_ENGINE_BUFFER};
-    static const enum zs_engine_id small_to_file[] = {ZS_ENGINE_SENDFILE, ZS_ENGINE_SPLICE,
-                                                      ZS_ENGINE_MAP_WRITE, ZS_ENGINE_BUFFER};
-    static const enum zs_engine_id other[] = {ZS_ENGINE_SPLICE, ZS_ENGINE_MAP_WRITE,
-                                              ZS_ENGINE_SENDFILE, ZS_ENGINE_BUFFER};
+    static const enum zs_engine_id few_calls[] = {ZS_ENGINE_SENDFILE, ZS_ENGINE_SPLICE,
+                                                  ZS_ENGINE_MAP_WRITE, ZS_ENGINE_BUFFER,
+                                                  ZS_ENGINE_COUNT};
+    static const enum zs_engine_id large_pieces[] = {ZS_ENGINE_SPLICE, ZS_ENGINE_MAP_WRITE,
+                                                     ZS_ENGINE_SENDFILE, ZS_ENGINE_BUFFER,
+                                                     ZS_ENGINE_COUNT};
+    bool small = p->plan->range.bounded && p->plan->range.length_bytes <= SMALL_BYTES;
 
-    if (p->target->kind == ZS_KIND_SOCKET)
-        return to_socket;
-    if (is_file(p->target) && p->plan->range.bounded && p->plan->range.length_bytes <= SMALL_BYTES)
-        return small_to_file;
-    return other;
+    if (p->target->kind == ZS_KIND_SOCKET || (is_file(p->target) && small))
+        return few_calls;
+    return large_pieces;
 }
 
 static int choose_engines(const struct planning *p)
@@ -233,10 +240,9 @@ static int choose_engines(const struct planning *p)
         return 0;
     }
 
-    const enum zs_engine_id *preferred = preferences(p);
-    for (size_t i = 0; i < ZS_ENGINE_COUNT; i++) {
-        if (!zs_engines[preferred[i]]->refuse(p->source, &target))
-            p->plan->engines[p->plan->engine_count++] = preferred[i];
+    for (const enum zs_engine_id *id = preferences(p); *id != ZS_ENGINE_COUNT; id++) {
+        if (!zs_engines[*id]->refuse(p->source, &target))
+            p->plan->engines[p->plan->engine_count++] = *id;
     }
     return 0;
 }

@@ -26,6 +26,24 @@ int zs_source_open(struct zs_source *source, const char *path, const char *name,
     return 0;
 }
 
+int zs_source_replace(struct zs_source *source, struct zs_view bytes, struct zs_error *error)
+{
+    int ends[2];
+
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return zs_error_set(error, ZS_ERROR_TRANSFER, source->name, "reading", errno, NULL);
+    ssize_t written = zs_sys_write(ends[1], bytes.bytes, bytes.length_bytes);
+    (void)zs_sys_close(ends[1]);
+    zs_source_close(source);
+    source->fd = ends[0];
+    source->inherited = false;
+    source->facts = (struct zs_facts){.kind = ZS_KIND_PIPE, .readable = true};
+    if (written < 0 || (size_t)written < bytes.length_bytes)
+        return zs_error_set(error, ZS_ERROR_TRANSFER, source->name, "reading",
+                            written < 0 ? (int)-written : ENOBUFS, NULL);
+    return 0;
+}
+
 int zs_source_leave(struct zs_source *source, uint64_t position, struct zs_error *error)
 {
     if (!source->inherited || !source->facts.positioned)

@@ -3,6 +3,7 @@
 
 #include "error.h"
 #include "facts.h"
+#include "view.h"
 
 #include <stdint.h>
 
@@ -17,6 +18,12 @@ struct zs_source {
 /* path: "-" is standard input. 0, or -1 with *error (REFUSED). */
 int zs_source_open(struct zs_source *source, const char *path, const char *name,
                    struct zs_error *error);
+
+/*
+ * Puts a pipe that holds `bytes`, and then ends, in the source's place; they must fit a new pipe
+ * (64 KiB). An inherited descriptor is left open, where it stands. 0, or -1 with *error.
+ */
+int zs_source_replace(struct zs_source *source, struct zs_view bytes, struct zs_error *error);
 
 /*
  * Moves an inherited descriptor that has positions to `position`, so that the next reader in the

@@ -27,7 +27,7 @@ struct zs_memory zs_stats_memory(void)
 {
     struct zs_memory memory = {0};
     struct rusage usage;
-    char status[4096];
+    char status[65536]; /* one line lists the user's groups, of which there may be many */
 
     if (getrusage(RUSAGE_SELF, &usage) == 0) {
         memory.major_faults = (uint64_t)usage.ru_majflt;

@@ -9,6 +9,7 @@
 
 #include "engine.h"
 #include "sys.h"
+#include "view.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,18 +23,47 @@ static int too_short(const struct zs_source *source, uint64_t offset_bytes, stru
 }
 
 /*
+ * Some files of /proc and /sys (sysctls, most of all) give all they have to one read at position 0
+ * and nothing at any other. What such a file has from the offset on takes the file's place, in a
+ * pipe.
+ */
+static int reread(struct zs_source *source, uint64_t offset_bytes, struct zs_stats *stats,
+                  struct zs_error *error)
+{
+    char bytes[32768]; /* less than a pipe holds, more than such a file has */
+    struct zs_view all = {.bytes = (unsigned char *)bytes};
+    ssize_t got = zs_sys_pread(source->fd, bytes, sizeof bytes, source->facts.position);
+
+    if (got < 0)
+        return zs_error_set(error, ZS_ERROR_TRANSFER, source->name, "reading", (int)-got, NULL);
+    all.length_bytes = (size_t)got;
+    if (all.length_bytes < offset_bytes)
+        return too_short(source, offset_bytes, error);
+    stats->user_copied_bytes += all.length_bytes;
+    return zs_source_replace(source, zs_view_rest(all, (size_t)offset_bytes), error);
+}
+
+/*
  * A file that has positions but no size (/proc): the slice's first byte need not be there, but the
  * one before it must, else the offset is beyond the end.
  */
-static int check_offset(const struct zs_source *source, const struct zs_plan *plan,
-                        struct zs_error *error)
+static int check_offset(struct zs_source *source, const struct zs_plan *plan,
+                        struct zs_stats *stats, struct zs_error *error)
 {
     char byte;
     ssize_t got = zs_sys_pread(source->fd, &byte, 1, plan->source_position - 1);
 
     if (got < 0)
         return zs_error_set(error, ZS_ERROR_TRANSFER, source->name, "reading", (int)-got, NULL);
-    return got == 0 ? too_short(source, plan->range.start, error) : 0;
+    return got == 0 ? reread(source, plan->range.start, stats, error) : 0;
+}
+
+/* Whether an errno speaks about the way of copying; others (EMFILE, ENOMEM) are about the moment.
+ */
+static bool is_about_the_engine(int code)
+{
+    return code == 0 || code == EINVAL || code == ENOSYS || code == EOPNOTSUPP || code == ENODEV ||
+           code == ESPIPE || code == EBADF || code == EACCES;
 }
 
 /* The one engine that the user wants could not go on: say so, and whether it even began. */
@@ -42,7 +72,8 @@ static void explain_forced_engine(const struct zs_stats *stats, const struct zs_
 {
     enum zs_engine_id id = plan->engines[0];
 
-    if (!plan->engine_forced || !stats->engines[id].refused || error->kind != ZS_ERROR_TRANSFER)
+    if (!plan->engine_forced || error->kind != ZS_ERROR_TRANSFER || !stats->engines[id].refused ||
+        !is_about_the_engine(stats->engines[id].refused_code))
         return;
     zs_error_append(error, "--engine=%s cannot do this copy", zs_engine_names[id]);
     if (untouched)
@@ -79,6 +110,11 @@ static int copy_to_null(const struct zs_source *source, uint64_t source_position
                            .remaining_bytes = length_bytes,
                            .bounded = true,
                            .stats = stats};
+    /* The first one is left out if it refuses the ends: a terminal cannot be spliced from. */
+    if (count > 1 && engines[0]->refuse(copy.source, copy.target)) {
+        engines++;
+        count--;
+    }
     result = zs_engine_run(&copy, engines, count, error);
     *ended = copy.source_ended;
 out:
@@ -90,14 +126,11 @@ out:
 static int drop(const struct zs_source *source, uint64_t offset_bytes, struct zs_stats *stats,
                 struct zs_error *error)
 {
-    /* A terminal cannot be spliced from: then only the second. */
     const struct zs_engine *engines[] = {&zs_engine_splice, &zs_engine_buffer};
-    bool terminal = source->facts.kind == ZS_KIND_TERMINAL;
     struct zs_stats dropped = {.sample_memory = stats->sample_memory};
     bool ended = false;
 
-    int result = copy_to_null(source, 0, offset_bytes, engines + terminal, terminal ? 1 : 2,
-                              &dropped, &ended, error);
+    int result = copy_to_null(source, 0, offset_bytes, engines, 2, &dropped, &ended, error);
     stats->user_copied_bytes += dropped.user_copied_bytes;
     stats->peak_anonymous_bytes = dropped.peak_anonymous_bytes;
     return result == 0 && ended ? too_short(source, offset_bytes, error) : result;
@@ -124,13 +157,13 @@ static int try_forced_engine(const struct zs_source *source, const struct zs_pla
 }
 
 /* Brings the source to the slice's first byte. */
-static int approach(const struct zs_source *source, const struct zs_plan *plan,
-                    struct zs_stats *stats, struct zs_error *error)
+static int approach(struct zs_source *source, const struct zs_plan *plan, struct zs_stats *stats,
+                    struct zs_error *error)
 {
     if (plan->range.start == 0 || source->facts.sized)
         return 0;
     if (source->facts.positioned)
-        return check_offset(source, plan, error);
+        return check_offset(source, plan, stats, error);
     return drop(source, plan->range.start, stats, error);
 }
 

@@ -31,7 +31,7 @@ static const char *refuse(const struct zs_facts *source, const struct zs_facts *
     return NULL;
 }
 
-static int open_buffer(struct zs_copy *copy, void **state)
+static int open_buffer(const struct zs_copy *copy, void **state)
 {
     (void)copy;
     struct buffer *buffer = malloc(sizeof *buffer);
@@ -42,7 +42,7 @@ static int open_buffer(struct zs_copy *copy, void **state)
     return 0;
 }
 
-static ssize_t fill(struct zs_copy *copy, struct buffer *buffer)
+static ssize_t fill(const struct zs_copy *copy, struct buffer *buffer)
 {
     size_t most = zs_copy_most(copy, BUFFER_BYTES);
     ssize_t got = copy->source->positioned
@@ -53,7 +53,7 @@ static ssize_t fill(struct zs_copy *copy, struct buffer *buffer)
     return got;
 }
 
-static struct zs_step step(struct zs_copy *copy, void *state)
+static struct zs_step step(const struct zs_copy *copy, void *state)
 {
     struct buffer *buffer = state;
 
@@ -68,13 +68,11 @@ static struct zs_step step(struct zs_copy *copy, void *state)
     ssize_t written =
         zs_sys_write(copy->target_fd, buffer->unwritten.bytes, buffer->unwritten.length_bytes);
     copy->stats->engines[ZS_ENGINE_BUFFER].calls++;
-    if (written < 0)
-        return zs_step_of_error(written, ZS_END_TARGET);
-    if (written == 0)
-        return (struct zs_step){.verdict = ZS_STEP_UNSUPPORTED, .end = ZS_END_TARGET};
-    buffer->unwritten = zs_view_rest(buffer->unwritten, (size_t)written);
-    copy->stats->user_copied_bytes += (uint64_t)written;
-    return zs_step_moved((uint64_t)written);
+    if (written > 0) {
+        buffer->unwritten = zs_view_rest(buffer->unwritten, (size_t)written);
+        copy->stats->user_copied_bytes += (uint64_t)written;
+    }
+    return zs_step_of_write(written);
 }
 
 const struct zs_engine zs_engine_buffer = {

@@ -35,7 +35,7 @@ static const char *refuse(const struct zs_facts *source, const struct zs_facts *
                                      : "its source must be a file or block device of known size";
 }
 
-static int open_mapping(struct zs_copy *copy, void **state)
+static int open_mapping(const struct zs_copy *copy, void **state)
 {
     (void)copy;
     *state = calloc(1, sizeof(struct mapping));
@@ -43,7 +43,7 @@ static int open_mapping(struct zs_copy *copy, void **state)
 }
 
 /* The next piece of the source as a view, its pages mapped. 0 or -errno. */
-static int next_piece(struct zs_copy *copy, struct mapping *mapping, struct zs_view *piece)
+static int next_piece(const struct zs_copy *copy, struct mapping *mapping, struct zs_view *piece)
 {
     uint64_t position = copy->source_position;
     size_t piece_bytes = zs_copy_most(copy, PIECE_BYTES);
@@ -63,7 +63,7 @@ static int next_piece(struct zs_copy *copy, struct mapping *mapping, struct zs_v
     return 0;
 }
 
-static struct zs_step step(struct zs_copy *copy, void *state)
+static struct zs_step step(const struct zs_copy *copy, void *state)
 {
     struct zs_view piece;
 
@@ -74,11 +74,9 @@ static struct zs_step step(struct zs_copy *copy, void *state)
 
     ssize_t written = zs_sys_write(copy->target_fd, piece.bytes, piece.length_bytes);
     copy->stats->engines[ZS_ENGINE_MAP_WRITE].calls++;
-    if (written < 0)
-        return zs_step_of_error(written, written == -EFAULT ? ZS_END_SOURCE : ZS_END_TARGET);
-    if (written == 0)
-        return (struct zs_step){.verdict = ZS_STEP_UNSUPPORTED, .end = ZS_END_TARGET};
-    return zs_step_moved((uint64_t)written);
+    if (written == -EFAULT)
+        return zs_step_of_error(written, ZS_END_SOURCE);
+    return zs_step_of_write(written);
 }
 
 static void close_mapping(void *state)

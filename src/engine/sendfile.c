@@ -16,12 +16,12 @@ static const char *refuse(const struct zs_facts *source, const struct zs_facts *
 {
     if (!zs_facts_mappable(source))
         return "its source must be a file or block device of known size";
-    if (target->append)
+    if (target->append && target->kind != ZS_KIND_PIPE)
         return "it cannot append";
     return NULL;
 }
 
-static struct zs_step step(struct zs_copy *copy, void *state)
+static struct zs_step step(const struct zs_copy *copy, void *state)
 {
     (void)state;
     ssize_t moved = zs_sys_sendfile(copy->target_fd, copy->source_fd, copy->source_position,

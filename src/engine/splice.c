@@ -31,7 +31,7 @@ struct splice {
 
 static const char *refuse(const struct zs_facts *source, const struct zs_facts *target)
 {
-    if (target->append && !zs_facts_is_stream(target))
+    if (target->append && target->kind != ZS_KIND_PIPE)
         return "it cannot append";
     /*
      * A terminal's end is one read that gives 0; reading again to be sure would ask the user twice.
@@ -64,7 +64,7 @@ static int open_private_pipe(const struct zs_copy *copy, struct splice *splice)
     return 0;
 }
 
-static int open_splice(struct zs_copy *copy, void **state)
+static int open_splice(const struct zs_copy *copy, void **state)
 {
     struct splice *splice = malloc(sizeof *splice);
     if (!splice)
@@ -100,7 +100,14 @@ static enum zs_end unready_end(const struct zs_copy *copy)
     return ZS_END_SOURCE;
 }
 
-static struct zs_step step_directly(struct zs_copy *copy)
+/* A pipe fails only as a target, for want of readers; every other error is the other end's. */
+static enum zs_end failed_end(const struct zs_copy *copy, ssize_t negative_errno)
+{
+    bool into_pipe = copy->target->kind == ZS_KIND_PIPE;
+    return into_pipe && negative_errno != -EPIPE ? ZS_END_SOURCE : ZS_END_TARGET;
+}
+
+static struct zs_step step_directly(const struct zs_copy *copy)
 {
     ssize_t moved = zs_sys_splice(copy->source_fd, position_of(copy), copy->target_fd,
                                   zs_copy_most(copy, PIPE_BYTES));
@@ -108,13 +115,13 @@ static struct zs_step step_directly(struct zs_copy *copy)
     if (moved == -EAGAIN)
         return zs_step_of_error(moved, unready_end(copy));
     if (moved < 0)
-        return zs_step_of_error(moved, zs_copy_blame(copy));
+        return zs_step_of_error(moved, failed_end(copy, moved));
     if (moved == 0)
         return (struct zs_step){.verdict = ZS_STEP_END};
     return zs_step_moved((uint64_t)moved);
 }
 
-static struct zs_step step_through_pipe(struct zs_copy *copy, struct splice *splice)
+static struct zs_step step_through_pipe(const struct zs_copy *copy, struct splice *splice)
 {
     struct zs_engine_stats *stats = &copy->stats->engines[ZS_ENGINE_SPLICE];
 
@@ -131,22 +138,19 @@ static struct zs_step step_through_pipe(struct zs_copy *copy, struct splice *spl
 
     ssize_t moved = zs_sys_splice(splice->pipe_read, NULL, copy->target_fd, splice->held_bytes);
     stats->calls++;
-    if (moved < 0)
-        return zs_step_of_error(moved, ZS_END_TARGET);
-    if (moved == 0) {
+    if (moved == 0 && copy->source->positioned) {
         /*
-         * The held pages of a file that was truncated are skipped without an error (ENODATA inside
-         * the kernel, 6.18): the driver will find its end. From a stream it is a refusal.
+         * A page that was not read yet when the file was truncated stops the splice with 0 (ENODATA
+         * inside the kernel, 6.18). What is held can be read again, if it is still there.
          */
-        return (struct zs_step){.verdict =
-                                    copy->source->positioned ? ZS_STEP_END : ZS_STEP_UNSUPPORTED,
-                                .end = ZS_END_TARGET};
+        return (struct zs_step){.verdict = ZS_STEP_END};
     }
-    splice->held_bytes -= (size_t)moved;
-    return zs_step_moved((uint64_t)moved);
+    if (moved > 0)
+        splice->held_bytes -= (size_t)moved;
+    return zs_step_of_write(moved);
 }
 
-static struct zs_step step(struct zs_copy *copy, void *state)
+static struct zs_step step(const struct zs_copy *copy, void *state)
 {
     struct splice *splice = state;
     return splice->pipe_read < 0 ? step_directly(copy) : step_through_pipe(copy, splice);

@@ -80,19 +80,25 @@ setup_file() {
     local engine
     for engine in auto splice buffer; do
         printf 0123456789 | { "$ZSLICE" --engine=$engine -l 5 - out; cat >rest; }
-        [ "$(cat out rest)" = 0123456789 ] && [ "$(cat rest)" = 56789 ]
+        [ "$(cat out rest)" = 0123456789 ]
+        [ "$(cat rest)" = 56789 ]
         printf 0123456789 | { "$ZSLICE" --engine=$engine -o 2 -l 3 - out; cat >rest; }
-        [ "$(cat out)" = 234 ] && [ "$(cat rest)" = 56789 ]
+        [ "$(cat out)" = 234 ]
+        [ "$(cat rest)" = 56789 ]
         printf 0123456789 | { "$ZSLICE" --engine=$engine -l 5 | cat >out; cat >rest; }
-        [ "$(cat out)" = 01234 ] && [ "$(cat rest)" = 56789 ]
+        [ "$(cat out)" = 01234 ]
+        [ "$(cat rest)" = 56789 ]
         printf 0123456789 | { "$ZSLICE" --engine=$engine -o 5 -l 0 | cat >out; cat >rest; }
-        [ ! -s out ] && [ "$(cat rest)" = 56789 ]
+        [ ! -s out ]
+        [ "$(cat rest)" = 56789 ]
         printf 0123456789 | { "$ZSLICE" --engine=$engine -l 0 - out; cat >rest; }
-        [ ! -s out ] && [ "$(cat rest)" = 0123456789 ]
+        [ ! -s out ]
+        [ "$(cat rest)" = 0123456789 ]
     done
     : >out
     printf 0123456789 | { "$ZSLICE" -l 5 >>out; cat >rest; }
-    [ "$(cat out)" = 01234 ] && [ "$(cat rest)" = 56789 ]
+    [ "$(cat out)" = 01234 ]
+    [ "$(cat rest)" = 56789 ]
 }
 
 @test "a pipe is never read past a large slice, in large or small writes" {
@@ -268,7 +274,8 @@ made_up_files() {
     file=/proc/$pid/oom_score_adj
     printf 511 | "$ZSLICE" --stats=json - "$file" 2>stats # taken from the pipe before it is refused
     [ "$(cat "$file")" = 511 ]
-    [ "$(statistic .bytes)" -eq 3 ] && [ "$(statistic .engines.buffer.bytes)" -eq 3 ]
+    [ "$(statistic .bytes)" -eq 3 ]
+    [ "$(statistic .engines.buffer.bytes)" -eq 3 ]
     printf 123512 >in
     "$ZSLICE" -o 3 in "$file"
     [ "$(cat "$file")" = 512 ]
@@ -295,7 +302,8 @@ made_up_files() {
     "$ZSLICE" in >>/dev/null
     cat in | "$ZSLICE" - /dev/null
     "$ZSLICE" /dev/null out
-    [ -f out ] && [ ! -s out ]
+    [ -f out ]
+    [ ! -s out ]
     expect_failure 3 /dev/null "it ended before the offset 1" -o 1 /dev/null out
     "$ZSLICE" -o 12345 -l 1000001 /dev/zero out
     head -c 1000001 /dev/zero | cmp - out
@@ -342,8 +350,10 @@ made_up_files() {
     expect_same in out
     cat in | { "$ZSLICE" -v --stats=json -x -l 11 - out 2>&- || status=$?; [ "$status" -eq 3 ]; }
     expect_same in out
+    status=0
     "$ZSLICE" missing new >&- 2>&- || status=$?
-    [ "$status" -eq 2 ] && [ ! -e new ]
+    [ "$status" -eq 2 ]
+    [ ! -e new ]
     "$ZSLICE" --append --bogus in out 2>&- || status=$?
     expect_same in out
 }
@@ -353,7 +363,8 @@ made_up_files() {
     expect_failure 2 "standard output" "not open for writing" in 1<in
     echo precious >keep
     expect_failure 2 "standard input" "not open for reading" - out 0>>keep
-    [ "$(cat keep)" = precious ] && [ ! -e out ]
+    [ "$(cat keep)" = precious ]
+    [ ! -e out ]
 }
 
 # `env` undoes what the harness may have done to SIGPIPE.
@@ -371,7 +382,8 @@ made_up_files() {
         [ ! -s err ]
     done
     cat in | { env --default-signal=PIPE "$ZSLICE" 2>err || echo $? >status; } | head -c 1 >out
-    [ "$(cat status)" -eq 141 ] && [ ! -s err ]
+    [ "$(cat status)" -eq 141 ]
+    [ ! -s err ]
 }
 
 @test "a reader that goes away is a failure with a message where SIGPIPE is ignored" {
@@ -447,7 +459,12 @@ made_up_files() {
     for engine in auto splice buffer; do
         printf 'one\n' >&5
         timeout 20 "$ZSLICE" --engine=$engine -l 8 <fifo |
-            { read -r line && printf 'two\n' >&5 && echo "$line" && cat; } >out
+            {
+                read -r line
+                printf 'two\n' >&5
+                echo "$line"
+                cat
+            } >out
         [ "$(xargs <out)" = "one two" ]
     done
     exec 5>&-
@@ -478,5 +495,6 @@ made_up_files() {
     random_file in 300000
     "$ZSLICE" in out >stdout 2>stderr
     cat in | "$ZSLICE" --seek 3 - out >stdout 2>>stderr
-    [ ! -s stdout ] && [ ! -s stderr ]
+    [ ! -s stdout ]
+    [ ! -s stderr ]
 }

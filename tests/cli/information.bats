@@ -6,7 +6,8 @@ load ../helper
     local option
     for option in --help --usage --version; do
         "$ZSLICE" "$option" >text 2>err
-        [ -s text ] && [ ! -s err ]
+        [ -s text ]
+        [ ! -s err ]
         "$ZSLICE" --length 3 "$option" missing files and more >again
         expect_same text again
     done
@@ -41,7 +42,8 @@ load ../helper
     local pattern='^zslice: 300000 bytes \(300\.0 kB\) in [0-9.]+ s, [0-9.]+ [kMGT]?B/s, by splice$'
     random_file in 300000
     "$ZSLICE" -v in out >stdout 2>err
-    [ ! -s stdout ] && [ "$(wc -l <err)" -eq 1 ]
+    [ ! -s stdout ]
+    [ "$(wc -l <err)" -eq 1 ]
     [[ "$(cat err)" =~ $pattern ]]
     "$ZSLICE" --verbose --length 0 in out 2>err
     grep -q "^zslice: 0 bytes" err
@@ -52,7 +54,8 @@ load ../helper
     local keys
     random_file in 300000
     "$ZSLICE" --stats=json -o 1001 in out >stdout 2>stats
-    [ ! -s stdout ] && [ "$(wc -l <stats)" -eq 1 ]
+    [ ! -s stdout ]
+    [ "$(wc -l <stats)" -eq 1 ]
     jq -e . stats
     keys="bytes bytes_per_second complete engines exit_status major_faults minor_faults"
     keys+=" peak_anonymous_bytes peak_rss_bytes ranges refused seconds source target"
@@ -84,7 +87,8 @@ load ../helper
     local status=0
     printf 0123456789 >in
     "$ZSLICE" --stats=json -o 11 in out 2>err || status=$?
-    [ "$status" -eq 3 ] && [ "$(wc -l <err)" -eq 2 ]
+    [ "$status" -eq 3 ]
+    [ "$(wc -l <err)" -eq 2 ]
     head -n 1 err | grep -q "^zslice: in: "
     [ "$(statistic '[.exit_status, .complete, .bytes] | map(tostring) | join(" ")' err)" = "3 false 0" ]
     "$ZSLICE" --stats=json missing out 2>err || true

@@ -308,17 +308,19 @@ run_matrix() {
 
 # Its bytes cannot be compared with anything, but counted.
 @test "from /dev/urandom" {
-    local engine status
-    for engine in "${engines[@]}"; do
-        status=0
-        "$ZSLICE" --engine="$engine" -o 1001 -l 300001 /dev/urandom "out.$engine" 2>err || status=$?
-        case $engine in
-            sendfile | map-write) [ "$status" -eq 2 ] && [ ! -e "out.$engine" ] ;;
-            *) [ "$status" -eq 0 ] && [ "$(stat --format %s "out.$engine")" -eq 300001 ] ;;
-        esac
-        rm -f got && : >got
-        "$ZSLICE" --engine="$engine" -o 1001 -l 300001 /dev/urandom 2>err | cat >got || status=$?
-        [ "$status" -eq 2 ] || [ "$(stat --format %s got)" -eq 300001 ]
+    local engine
+    for engine in auto splice buffer; do
+        "$ZSLICE" --engine="$engine" -o 1001 -l 300001 /dev/urandom out
+        [ "$(stat --format %s out)" -eq 300001 ]
+        "$ZSLICE" --engine="$engine" -o 1001 -l 300001 /dev/urandom | wc -c >got
+        [ "$(cat got)" -eq 300001 ]
+        "$ZSLICE" --engine="$engine" --stats=json -o 1001 -l 300001 /dev/urandom /dev/null 2>stats
+        [ "$(statistic .bytes)" -eq 300001 ]
+        rm out
+    done
+    for engine in sendfile map-write; do
+        expect_failure 2 --engine "$engine: it cannot do this copy" --engine="$engine" -l 1 /dev/urandom out
+        [ ! -e out ]
     done
 }
 

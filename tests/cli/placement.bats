@@ -112,12 +112,13 @@ expect_content() {
 @test "--seek is refused on what has no positions and where everything goes to the end" {
     printf 01 >in
     printf ABCD >out
-    expect_failure 2 "standard output" "a pipe has no positions" --seek 2 in | cat >got
-    [ ! -s got ]
+    mkfifo fifo
+    exec 5<>fifo
+    expect_failure 2 "standard output" "a pipe has no positions" --seek 2 in >&5
+    exec 5>&-
     expect_failure 2 "standard output" "open for appending" --seek 2 in >>out
     expect_content out ABCD
     expect_failure 2 /dev/null "a character device has no positions" --seek 2 in /dev/null
-    mkfifo fifo
     expect_failure 2 fifo "a pipe has no positions" --seek 2 in fifo
 }
 
@@ -235,7 +236,8 @@ expect_content() {
     expect_content real 0123
     "$ZSLICE" --append in chain
     expect_content real 01230123
-    [ -L chain ] && [ -L folder/link ]
+    [ -L chain ]
+    [ -L folder/link ]
     before=$(fingerprint in)
     ln -s "$PWD/in" absolute
     "$ZSLICE" absolute out
@@ -250,7 +252,8 @@ expect_content() {
     ln -s folder/relative chain
     "$ZSLICE" in chain
     expect_same in folder/created
-    [ -L chain ] && [ -L folder/relative ]
+    [ -L chain ]
+    [ -L folder/relative ]
     ln -s "$PWD/absolute" link
     "$ZSLICE" in link
     expect_same in absolute
@@ -262,13 +265,15 @@ expect_content() {
     expect_failure 2 link "No such file or directory" in link
     ln -s loop loop
     expect_failure 2 loop "Too many levels of symbolic links" in loop
-    [ -L link ] && [ ! -e missing ]
+    [ -L link ]
+    [ ! -e missing ]
 }
 
 @test "what a dangling link made is removed again if nothing was written, the link is not" {
     ln -s created link
     : | expect_failure 3 "standard input" "" --offset 1 - link
-    [ -L link ] && [ ! -e created ]
+    [ -L link ]
+    [ ! -e created ]
 }
 
 @test "hard links of the target get the new bytes" {
@@ -288,7 +293,8 @@ expect_content() {
     expect_failure 2 folder/new/ "" in folder/new/
     expect_failure 2 missing/out "folder" in missing/out
     expect_failure 2 in/out "Not a directory" in in/out
-    [ ! -e missing ] && [ ! -e folder/new ]
+    [ ! -e missing ]
+    [ ! -e folder/new ]
 }
 
 @test "an existing target is unchanged after a refused plan" {
@@ -349,7 +355,7 @@ expect_content() {
     cat in | (ulimit -f 1024 && expect_failure 1 out "first 1048576 bytes are good" - out)
     expect_same expected out
     printf 0123456789 >out
-    (ulimit -f 1024 && expect_failure 1 out "1048566 bytes from position 10 on are good" \
+    (ulimit -f 1024 && expect_failure 1 out "1048566 bytes were appended" \
         --append in out)
 }
 

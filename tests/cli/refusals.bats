@@ -17,7 +17,8 @@ refuse_all() {
         [ ! -s stdout ] || failed=1
     done
     [ "$(fingerprint in out)" = "$before" ]
-    [ ! -e new ] && [ "$failed" -eq 0 ]
+    [ ! -e new ]
+    [ "$failed" -eq 0 ]
 }
 
 # What the number grammar does not take; %s is the number in these command lines.
@@ -38,7 +39,8 @@ bad_sizes=(x 1x 1.5 '1,5' 0x 0xg 0x1K 0x1B5x 0X1F 1e3 K 5KK 5KiBB 5b 5S 5m 5KIB 
     expect_failure 2 --offset "beyond 64 bits (2^64-1 bytes): '18446744073709551616'" \
         -o 18446744073709551616 in new || failed=1
     expect_failure 2 --offset "beyond 64 bits" -o -16E in new || failed=1
-    [ ! -e new ] && [ "$failed" -eq 0 ]
+    [ ! -e new ]
+    [ "$failed" -eq 0 ]
 }
 
 @test "a number that is much too long is still called so" {
@@ -241,7 +243,8 @@ END
     echo precious >out
     expect_failure 2 --engine "splice: it cannot do this copy" --engine=splice in >>out
     cat in | expect_failure 2 --engine "map-write: it cannot do this copy" --engine=map-write - new
-    [ "$(cat out)" = precious ] && [ ! -e new ]
+    [ "$(cat out)" = precious ]
+    [ ! -e new ]
 }
 
 @test "names in messages: control characters and invalid UTF-8 are escaped, the rest is not" {

@@ -156,7 +156,8 @@ sparse_5_gib() {
         "$ZSLICE" --engine=$engine -o 4294967293 -l 6 - out <in
         [ "$(cat out)" = needle ]
         "$ZSLICE" --engine=$engine -o -4 --seek 4294967290 in far
-        [ "$(tail -c 4 far)" = last ] && [ "$(stat --format %s far)" -eq 4294967294 ]
+        [ "$(tail -c 4 far)" = last ]
+        [ "$(stat --format %s far)" -eq 4294967294 ]
     done
 }
 
@@ -209,7 +210,8 @@ expect_text() {
         rm -f out
         # shellcheck disable=SC2086 # several words
         "$ZSLICE" $arguments in out
-        [ -f out ] && [ ! -s out ]
+        [ -f out ]
+        [ ! -s out ]
     done
 }
 

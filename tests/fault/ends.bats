@@ -1,7 +1,7 @@
 # Real faults of the ends: devices that cannot be read, connections that break, files and folders that
 # cannot be written.
 
-# shellcheck disable=SC2034,SC2154 # variables of inject.bash; $device is set by attach_loop
+# shellcheck disable=SC2030,SC2031,SC2034,SC2154 # variables of inject.bash; $device is set by attach_loop
 load ../helper
 load inject
 
@@ -46,7 +46,7 @@ setup() {
         name="$engine, into an existing target"
         transfer file-file --engine=$engine -o 4M --seek 700
         judge failed "$device" "${reason_of[EIO]}"
-        old= placement=whole position=0
+        old='' placement=whole position=0
     done
     old=old placement=at position=5000
     tail -c +1001 whole >expected

@@ -1,11 +1,9 @@
 # Every engine from file to file: each system call it copies with fails in each way, at its first,
 # second and last use.
 
-# shellcheck disable=SC2034,SC2154 # variables of inject.bash
+# shellcheck disable=SC2030,SC2031,SC2034,SC2154 # variables of inject.bash
 load ../helper
 load inject
-
-codes=("${hard[@]}" "${soft[@]}" EINTR EAGAIN 0)
 
 setup() {
     cd "$BATS_TEST_TMPDIR" || return 1
@@ -77,7 +75,7 @@ sweep() {
         for code in "${codes[@]}"; do
             # Mapping fails for reasons of mapping only: reading may do, whatever the reason.
             name="map-write forced, mmap $code at $at"
-            old= placement=whole position=0
+            old='' placement=whole position=0
             inject "mmap@in:error=$code:when=$at"
             transfer file-file --engine=map-write -o 1000
             judge given-up in "${reason_of[$code]}; --engine=map-write cannot do this copy"
@@ -114,7 +112,7 @@ sweep() {
     random_file old 5000
     for at in 1 2 3; do
         name="forced, at $at"
-        old= placement=whole position=0
+        old='' placement=whole position=0
         inject "write@out:error=EFAULT:when=$at"
         transfer file-file --engine=map-write -o 1000
         judge given-up in "${reason_of[EFAULT]}; --engine=map-write cannot do this copy"

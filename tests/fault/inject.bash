@@ -39,6 +39,7 @@ declare -gA reason_of=(
 # What no engine overcomes; what says "not this way".
 hard=(ENOSPC EDQUOT EIO)
 soft=(EINVAL ENOSYS EOPNOTSUPP EPERM ENOMEM)
+codes=("${hard[@]}" "${soft[@]}" EINTR EAGAIN 0) # of the next sweep; 0: the call moves nothing
 
 setup_fault() {
     here=$(pwd -P)
@@ -201,7 +202,7 @@ check_fired() {
 read_report() {
     local lines=()
     mapfile -t lines <err
-    message= json=
+    message='' json=''
     [ ${#lines[@]} -eq 0 ] || json=${lines[-1]}
     if [[ $json != '{"version":'*'}' ]]; then
         problem "no statistics (exit status $status)"
@@ -237,7 +238,7 @@ same_bytes() {
 # The target holds $good bytes of the slice and else what it held, or nothing was touched.
 check_target() {
     touched=false
-    if [ $arrived = got ]; then
+    if [ "$arrived" = got ]; then
         [ "$good" -eq 0 ] || touched=true
         head -c "$good" expected >wanted
         tail -c "+$((good + 1))" got | head -c "$excess" >>wanted
@@ -281,6 +282,7 @@ judge_failure() {
         shift
     done
     [[ $statuses = *" $status "* ]] || problem "exit status $status, not$statuses"
+    # shellcheck disable=SC2027 # the object may be a pattern
     [[ $message = "zslice: "$2": "*"$3"* ]] || problem "expected: zslice: $2: ...$3..."
     claimed_good
     check_target
@@ -386,4 +388,22 @@ judge_forced() {
 # what_of ERRNO|0: strace's words for it.
 what_of() {
     [ "$1" = 0 ] && echo retval=0 || echo "error=$1"
+}
+
+# sweep_stream ENDS CALL "WHEN..." OBJECT WAITS ENGINE forced|auto ARGUMENT...: all codes; forced, one of a kind.
+sweep_stream() {
+    local ends=$1 call=$2 whens=$3 object=$4 waits=$5 engine=$6 how=$7 code at
+    shift 7
+    [ "$how" = auto ] || set -- --engine="$engine" "$@"
+    for at in $whens; do
+        for code in "${codes[@]}"; do
+            case $how-$code in
+            forced-EDQUOT | forced-ENOSYS | forced-EOPNOTSUPP | forced-EPERM) continue ;;
+            esac
+            name="$ends, $engine $how, $call $code at $at"
+            inject "$call:$(what_of "$code"):when=$at"
+            transfer "$ends" "$@"
+            "judge_$how" "$code" "$engine" "$object" "$waits"
+        done
+    done
 }

@@ -1,7 +1,7 @@
 # Source and target changed by others while a slice is copied. The program stands still behind a given
 # call (strace stops it there), the change is made, and it goes on: a race that is always lost.
 
-# shellcheck disable=SC2034,SC2154 # variables of inject.bash
+# shellcheck disable=SC2030,SC2031,SC2034,SC2154 # variables of inject.bash
 load ../helper
 load inject
 

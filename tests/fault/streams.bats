@@ -1,14 +1,8 @@
 # Streams: what was taken from one cannot be taken again, so a fault in the middle must lose nothing.
 
-# shellcheck disable=SC2034,SC2154 # variables of inject.bash
+# shellcheck disable=SC2030,SC2031,SC2034,SC2154 # variables of inject.bash
 load ../helper
 load inject
-
-codes=("${hard[@]}" "${soft[@]}" EINTR EAGAIN 0)
-
-setup_file() {
-    use_python
-}
 
 setup() {
     cd "$BATS_TEST_TMPDIR" || return 1
@@ -16,103 +10,62 @@ setup() {
     random_file in 3500000
 }
 
-# sweep ENDS CALL "WHEN..." OBJECT WAITS ENGINE forced|auto ARGUMENT...
-sweep() {
-    local ends=$1 call=$2 whens=$3 object=$4 waits=$5 engine=$6 how=$7 code at
-    shift 7
-    [ "$how" = auto ] || set -- --engine="$engine" "$@"
-    for at in $whens; do
-        for code in "${codes[@]}"; do
-            name="$ends, $engine $how, $call $code at $at"
-            inject "$call:$(what_of "$code"):when=$at"
-            transfer "$ends" "$@"
-            "judge_$how" "$code" "$engine" "$object" "$waits"
-        done
-    done
-}
-
 @test "file to pipe: splice" {
     tail -c +1001 in >expected
-    sweep file-pipe splice@in "1 2 4" "standard output" yes splice auto -o 1000
-    sweep file-pipe splice@in "1 2 4" "standard output" yes splice forced -o 1000
+    sweep_stream file-pipe splice@in "1 2 4" "standard output" yes splice auto -o 1000
+    sweep_stream file-pipe splice@in "1 2 4" "standard output" yes splice forced -o 1000
     all_good
 }
 
 @test "file to pipe: sendfile" {
     tail -c +1001 in >expected
-    sweep file-pipe sendfile@in 1 "standard output" yes sendfile forced -o 1000
+    sweep_stream file-pipe sendfile@in 1 "standard output" yes sendfile forced -o 1000
     all_good
 }
 
 @test "file to pipe: map-write and buffer" {
     tail -c +1001 in >expected
     # Nothing else is written before the statistics.
-    sweep file-pipe write "1 2 4" "standard output" yes map-write forced -o 1000
-    sweep file-pipe write "1 2 13" "standard output" yes buffer forced -o 1000
+    sweep_stream file-pipe write "1 2 4" "standard output" yes map-write forced -o 1000
+    sweep_stream file-pipe write "1 2 13" "standard output" yes buffer forced -o 1000
     codes=("${hard[@]}" "${soft[@]}" EINTR EAGAIN)
-    sweep file-pipe pread64@in "1 2 13" in no buffer forced -o 1000
+    sweep_stream file-pipe pread64@in "1 2 13" in no buffer forced -o 1000
     all_good
 }
 
 @test "pipe to file: splice into the private pipe" {
     cp in expected
-    sweep pipe-file splice@fifo "1 2 3" fifo yes splice auto
-    sweep pipe-file splice@fifo "1 3" fifo yes splice forced
+    sweep_stream pipe-file splice@fifo "1 2 3" fifo yes splice auto
+    sweep_stream pipe-file splice@fifo "1 3" fifo yes splice forced
     all_good
 }
 
 @test "pipe to file: splice out of the private pipe, and what it held arrives" {
     cp in expected
-    sweep pipe-file splice@out "1 2 3" out no splice auto
-    sweep pipe-file splice@out "1 3" out no splice forced
+    sweep_stream pipe-file splice@out "1 2 3" out no splice auto
+    sweep_stream pipe-file splice@out "1 3" out no splice forced
     all_good
 }
 
 @test "pipe to file: a slice with both ends, after dropping" {
     tail -c +1001 in | head -c 3000000 >expected
-    sweep pipe-file splice@out "1 2 3" out no splice auto -o 1000 -l 3000000
+    sweep_stream pipe-file splice@out "1 2 3" out no splice auto -o 1000 -l 3000000
     all_good
 }
 
 @test "pipe to file: buffer" {
     cp in expected
-    sweep pipe-file write@out "1 2 5" out no buffer forced
+    sweep_stream pipe-file write@out "1 2 5" out no buffer forced
     codes=("${hard[@]}" "${soft[@]}" EINTR EAGAIN)
-    sweep pipe-file read@fifo "1 2 5" fifo yes buffer forced
+    sweep_stream pipe-file read@fifo "1 2 5" fifo yes buffer forced
     all_good
 }
 
 @test "pipe to pipe: splice and buffer" {
     cp in expected
-    sweep pipe-pipe splice@fifo "1 2 4" "*" yes splice auto
-    sweep pipe-pipe splice@fifo "1 2" "*" yes splice forced
-    sweep pipe-pipe write "1 2 4" "standard output" yes buffer forced
-    all_good
-}
-
-@test "file to TCP: sendfile" {
-    random_file in 9500000
-    tail -c +1001 in >expected
-    sweep file-tcp sendfile@in "1 2 3" "standard output" yes sendfile auto -o 1000
-    all_good
-}
-
-@test "file to TCP and unix: splice, map-write and buffer" {
-    tail -c +1001 in >expected
-    codes=(ENOSPC EIO EINVAL ENOMEM EINTR EAGAIN)
-    sweep file-tcp splice@in "1 2" in no splice forced -o 1000
-    sweep file-unix splice "2 4" "standard output" yes splice forced -o 1000
-    sweep file-unix write "1 2 4" "standard output" yes map-write forced -o 1000
-    sweep file-tcp write "1 2 13" "standard output" yes buffer forced -o 1000
-    all_good
-}
-
-@test "unix socket to file: splice" {
-    cp in expected
-    codes=(ENOSPC EIO EINVAL ENOMEM EINTR EAGAIN)
-    sweep unix-file splice@out "1 2" out no splice auto
-    # A socket has no path: the first of all is the one that takes from it.
-    sweep unix-file splice 1 "standard input" yes splice auto
+    sweep_stream pipe-pipe splice@fifo "1 2 4" "*" yes splice auto
+    sweep_stream pipe-pipe splice@fifo "1 2" "*" yes splice forced
+    sweep_stream pipe-pipe write "1 2 4" "standard output" yes buffer forced
     all_good
 }
 
@@ -180,7 +133,7 @@ sweep() {
             name="append, write $code at $at"
             inject "write@out:error=$code:when=$at"
             transfer pipe-file --append
-            judge_forced $code buffer out no
+            judge_forced "$code" buffer out no
         done
     done
     all_good
@@ -244,26 +197,6 @@ sweep() {
         [ ! -s said ] || problem "it failed"
         tail -c +2000001 in | cmp - rest || problem "the rest is not there"
         rm out
-    done
-    all_good
-}
-
-@test "non-blocking pipes and sockets, interrupted while they wait" {
-    local kind engine
-    cp in expected
-    for kind in pipe unix tcp; do
-        for engine in auto splice buffer; do
-            # splice waits at pipes by itself, whatever their flags say.
-            [ $kind != pipe ] || [ $engine = buffer ] || continue
-            name="$kind to $kind, $engine"
-            inject poll:error=EINTR:when=1
-            prepare_run --engine=$engine
-            arrived=got
-            status=0
-            peer run --source $kind --feed in --target $kind --collect got --nonblocking \
-                --pause 0.002 -- "${run[@]}" 2>err || status=$?
-            judge "done"
-        done
     done
     all_good
 }

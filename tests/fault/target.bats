@@ -1,6 +1,6 @@
 # The target's life, and what is around a copy: opening, reserving, truncating, seeking, closing.
 
-# shellcheck disable=SC2034,SC2154 # variables of inject.bash; $device is set by attach_loop
+# shellcheck disable=SC2030,SC2031,SC2034,SC2154 # variables of inject.bash; $device is set by attach_loop
 load ../helper
 load inject
 
@@ -141,7 +141,7 @@ need_reservations() {
         inject "fallocate@out:error=$code:when=1"
         transfer file-file --seek 1000 -o 1000
         judge failed out "${reason_of[$code]}"
-        old= placement=whole position=0
+        old='' placement=whole position=0
     done
     all_good
 }
@@ -193,7 +193,7 @@ need_reservations() {
         inject "lseek@out:error=$code:when=1"
         transfer file-file -o 1000 --seek 700
         judge fails out "${reason_of[$code]}"
-        old= placement=whole position=0
+        old='' placement=whole position=0
 
         name="--seek in a new target, lseek $code"
         inject "lseek@out:error=$code:when=1"
@@ -355,7 +355,7 @@ need_reservations() {
     name="a symbolic link to nothing stays, what it named is removed"
     old=
     ln -s named link
-    target_path=link
+    target_path="link"
     inject splice@named:error=ENOSPC:when=1
     rm -f log
     prepare_run -o 1000 in link

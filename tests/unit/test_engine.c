@@ -83,9 +83,9 @@ struct script {
 
 static struct script first_script, second_script;
 
-static struct zs_step move(struct zs_copy *copy, uint64_t length)
+static struct zs_step move(const struct zs_copy *copy, uint64_t length)
 {
-    unsigned char bytes[4096];
+    unsigned char bytes[16384];
     size_t most = zs_copy_most(copy, length < sizeof bytes ? (size_t)length : sizeof bytes);
     ssize_t got = copy->source->positioned
                       ? pread(copy->source_fd, bytes, most, (off_t)copy->source_position)
@@ -100,7 +100,7 @@ static struct zs_step move(struct zs_copy *copy, uint64_t length)
     return zs_step_moved((uint64_t)written);
 }
 
-static struct zs_step follow(struct zs_copy *copy, void *state)
+static struct zs_step follow(const struct zs_copy *copy, void *state)
 {
     struct script *script = state;
     int n = script->steps++;
@@ -123,13 +123,13 @@ static int open_script(struct script *script, void **state)
     return 0;
 }
 
-static int open_first(struct zs_copy *copy, void **state)
+static int open_first(const struct zs_copy *copy, void **state)
 {
     (void)copy;
     return open_script(&first_script, state);
 }
 
-static int open_second(struct zs_copy *copy, void **state)
+static int open_second(const struct zs_copy *copy, void **state)
 {
     (void)copy;
     return open_script(&second_script, state);
@@ -174,7 +174,7 @@ static void expect_refused(const struct bench *bench, enum zs_engine_id id, int 
 
 /* A copy of a file of LENGTH bytes into a file, by fake engines: what most tests below begin with.
  */
-enum { LENGTH = 1000 };
+enum { LENGTH = 10000 };
 
 struct file_copy {
     struct bench bench;
@@ -392,15 +392,15 @@ START_TEST(an_end_where_the_source_has_bytes_is_no_end)
     expect_copied(&file);
     expect_refused(&file.bench, first.id, 0);
     ck_assert_uint_eq(file.bench.stats.engines[first.id].bytes, 100);
-    /* The byte that proved it came through memory, and is not copied again. */
-    ck_assert_uint_eq(second_script.first_position, 101);
-    ck_assert_uint_eq(file.bench.stats.engines[ZS_ENGINE_BUFFER].bytes, 1);
-    ck_assert_uint_eq(file.bench.stats.user_copied_bytes, 1);
+    /* The bytes that proved it came through memory, and are not copied again. */
+    ck_assert_uint_eq(second_script.first_position, 100 + 4096);
+    ck_assert_uint_eq(file.bench.stats.engines[ZS_ENGINE_BUFFER].bytes, 4096);
+    ck_assert_uint_eq(file.bench.stats.user_copied_bytes, 4096);
     file_copy_end(&file);
 }
 END_TEST
 
-START_TEST(the_byte_that_disproves_an_end_may_be_the_last_one)
+START_TEST(the_bytes_that_disprove_an_end_may_be_the_last_ones)
 {
     struct file_copy file;
     file_copy_begin(&file);
@@ -497,7 +497,7 @@ START_TEST(an_end_of_a_stream_is_confirmed_without_losing_the_byte)
     ck_assert(bench.copy.source_ended);
     ck_assert_uint_eq(bench.copy.done_bytes, LENGTH);
     expect_content(bench.copy.target_fd, bytes, LENGTH);
-    ck_assert_uint_eq(bench.stats.engines[ZS_ENGINE_BUFFER].bytes, 1);
+    ck_assert_uint_eq(bench.stats.engines[ZS_ENGINE_BUFFER].bytes, 4096);
     free(bytes);
 }
 END_TEST
@@ -529,7 +529,7 @@ struct hoard {
 
 static struct hoard hoard;
 
-static int open_hoard(struct zs_copy *copy, void **state)
+static int open_hoard(const struct zs_copy *copy, void **state)
 {
     (void)copy;
     ck_assert_int_eq(pipe2(hoard.ends, O_CLOEXEC), 0);
@@ -537,7 +537,7 @@ static int open_hoard(struct zs_copy *copy, void **state)
     return 0;
 }
 
-static struct zs_step step_hoard(struct zs_copy *copy, void *state)
+static struct zs_step step_hoard(const struct zs_copy *copy, void *state)
 {
     unsigned char bytes[TAKEN];
     (void)state;
@@ -646,7 +646,7 @@ END_TEST
 
 static int reader_fd;
 
-static struct zs_step lose_the_reader(struct zs_copy *copy, void *state)
+static struct zs_step lose_the_reader(const struct zs_copy *copy, void *state)
 {
     struct zs_step step = step_hoard(copy, state);
     (void)close(reader_fd);
@@ -789,7 +789,7 @@ START_TEST(a_target_that_is_not_ready_is_waited_for_without_spinning)
     join(&later);
     ck_assert_uint_eq(later.length, sizeof before + LENGTH);
     ck_assert_mem_eq(later.bytes + sizeof before, file.bytes, LENGTH);
-    ck_assert_int_le(first_script.steps, 3);
+    ck_assert_int_le(first_script.steps, 8);
     free(later.bytes);
 }
 END_TEST
@@ -896,7 +896,7 @@ START_TEST(a_source_that_grows_or_is_a_stream_has_no_excess)
     struct file_copy file;
     file_copy_begin(&file);
 
-    shrunk_size = 5000;
+    shrunk_size = 15000;
     first_script = SCRIPT(MOVES(400));
     first_script.after = shrink;
     ck_assert_int_eq(run(&file, 2), 0);
@@ -909,7 +909,7 @@ END_TEST
 
 static const struct zs_engine *real;
 
-static struct zs_step step_and_shrink(struct zs_copy *copy, void *state)
+static struct zs_step step_and_shrink(const struct zs_copy *copy, void *state)
 {
     struct zs_step step = real->step(copy, state);
     if (first_script.steps++ == 0)
@@ -1397,7 +1397,7 @@ static void add_driver_tests(Suite *suite)
     TCase *ends = add_case(suite, "ends");
     tcase_add_checked_fixture(ends, no_scripts, NULL);
     tcase_add_test(ends, an_end_where_the_source_has_bytes_is_no_end);
-    tcase_add_test(ends, the_byte_that_disproves_an_end_may_be_the_last_one);
+    tcase_add_test(ends, the_bytes_that_disprove_an_end_may_be_the_last_ones);
     tcase_add_test(ends, an_end_that_read_confirms_ends_the_copy);
     tcase_add_test(ends, without_a_bound_the_copy_goes_to_the_end);
     tcase_add_test(ends, an_end_that_is_certain_is_believed);
