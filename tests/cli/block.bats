@@ -147,3 +147,11 @@ load ../helper
     "$ZSLICE" --seek 30000 -l 1000 "$device" "$device"
     cmp expected "$device"
 }
+
+@test "a stream that must be longer than the block device is refused" {
+    truncate -s 65536 image
+    attach_loop image
+    expect_failure 2 "$device" "do not fit" --exact -l 65537 /dev/urandom "$device"
+    cmp --bytes=65536 "$device" /dev/zero
+    "$ZSLICE" --exact -l 65536 /dev/urandom "$device"
+}

@@ -498,3 +498,24 @@ made_up_files() {
     [ ! -s stdout ]
     [ ! -s stderr ]
 }
+
+@test "files that give all or nothing: what precedes the offset is dropped all the same" {
+    local file=/proc/sys/kernel/pid_max size
+    size=$(wc -c <$file)
+    cat $file | tail -c +3 >expected
+    "$ZSLICE" -o 2 $file out
+    expect_same expected out
+    "$ZSLICE" -o 2 -l 1 <$file >out
+    head -c 1 expected | cmp - out
+    "$ZSLICE" -o "$size" $file out
+    [ ! -s out ]
+    expect_failure 3 $file "ended before the offset $((size + 1))" -o $((size + 1)) $file out
+    expect_failure 3 $file "ended 1 bytes before" --exact -o 2 -l $((size - 1)) $file out
+}
+
+@test "a device opened for appending is written without trying what cannot append" {
+    random_file in 300000
+    cat in | "$ZSLICE" --stats=json >>/dev/null 2>stats
+    [ "$(statistic '.refused | length')" -eq 0 ]
+    [ "$(engines_used)" = buffer ]
+}

@@ -138,3 +138,13 @@ END
     head -n 1 stats | grep -q "^zslice: 1000 bytes"
     [ "$(statistic .bytes)" -eq 1000 ]
 }
+
+@test "--help to a reader that is gone dies of SIGPIPE, silently" {
+    local status=0
+    exec 5> >(exec true)
+    sleep 0.2
+    "$ZSLICE" --help >&5 2>err || status=$?
+    exec 5>&-
+    [ "$status" -eq 141 ]
+    [ ! -s err ]
+}

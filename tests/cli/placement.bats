@@ -423,3 +423,28 @@ expect_content() {
         [ "$(stat --format %s "$folder/copy")" -eq 5000000 ]
     done
 }
+
+@test "a target that grew while the stream's beginning was dropped is emptied all the same" {
+    local copy
+    mkfifo source
+    printf '' >out
+    "$ZSLICE" --offset 5 source out 3>&- &
+    copy=$!
+    exec 5>source
+    printf 1234 >&5
+    printf 'what somebody else wrote meanwhile' >out
+    printf 5SLICE >&5
+    exec 5>&-
+    wait $copy
+    [ "$(cat out)" = SLICE ]
+}
+
+@test "what others append while a copy that appends runs out of space is not cut off" {
+    mount_file_system ext4 16
+    random_file in 20000000
+    printf 'before\n' >mnt.ext4/log
+    "$ZSLICE" in >>mnt.ext4/log 2>err || [ $? -eq 1 ]
+    expect_message "standard output" "No space left on device"
+    cmp --bytes=7 mnt.ext4/log - <<<before
+    [ "$(stat --format %s mnt.ext4/log)" -gt 7 ] # it was not reserved: what fits is there
+}

@@ -280,3 +280,8 @@ END
     [ "$status" -eq 3 ]
     [ ! -e out ]
 }
+
+@test "many bad words on one command line: the first one is named" {
+    expect_failure 2 -x=5 "it takes no value" -x=5 -x=6 -x=7 -x=8 -x=9 --bogus -vq in out
+    expect_failure 2 --bogus "unknown option" --bogus --bogus=1 -x=9 -q -q -q -q
+}

@@ -148,3 +148,21 @@ END
     [ "$rest" -eq $((30000000 - $(statistic .bytes err))) ]
     tail -c "$rest" in | cmp - rest
 }
+
+@test "a socket as source that is reset is named, not the target" {
+    "$PYTHON" -IS - "$ZSLICE" <<'END'
+import socket, struct, subprocess, sys
+
+for target in ("pipe", "file"):
+    server = socket.create_server(("127.0.0.1", 0))
+    near = socket.create_connection(server.getsockname())
+    far, _ = server.accept()
+    far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    out = subprocess.PIPE if target == "pipe" else open("out", "wb")
+    command = subprocess.Popen([sys.argv[1]], stdin=near, stdout=out, stderr=subprocess.PIPE)
+    far.close()
+    message = command.communicate()[1]
+    assert command.returncode == 1, command.returncode
+    assert message == b"zslice: standard input: reading: Connection reset by peer\n", message
+END
+}

@@ -78,9 +78,7 @@ sweep() {
             old='' placement=whole position=0
             inject "mmap@in:error=$code:when=$at"
             transfer file-file --engine=map-write -o 1000
-            judge given-up in "${reason_of[$code]}; --engine=map-write cannot do this copy"
-            expect_refused map-write "$code"
-            [ "$at" -gt 1 ] || [ "$status" -eq 2 ] || problem "nothing was touched: refused"
+            judge_cannot "$code" map-write in
 
             [ "$code" = EINVAL ] || [ "$code" = EIO ] || continue
             name="map-write by itself, mmap $code at $at"
@@ -115,7 +113,7 @@ sweep() {
         old='' placement=whole position=0
         inject "write@out:error=EFAULT:when=$at"
         transfer file-file --engine=map-write -o 1000
-        judge given-up in "${reason_of[EFAULT]}; --engine=map-write cannot do this copy"
+        judge_cannot EFAULT map-write in
 
         name="by itself, at $at"
         old=old placement=at position=5000

@@ -221,6 +221,9 @@ claimed_good() {
     if [[ $message =~ the\ target\'s\ first\ ([0-9]+)\ bytes\ are\ good ]] ||
         [[ $message =~ ([0-9]+)\ bytes\ were\ delivered ]]; then
         good=${BASH_REMATCH[1]}
+    elif [[ $message =~ ([0-9]+)\ bytes\ were\ appended ]]; then
+        good=${BASH_REMATCH[1]}
+        good_position=$position
     elif [[ $message =~ the\ target\'s\ ([0-9]+)\ bytes\ from\ position\ ([0-9]+)\ on\ are\ good ]]; then
         good=${BASH_REMATCH[1]}
         good_position=${BASH_REMATCH[2]}
@@ -365,7 +368,25 @@ judge_auto() {
     fi
 }
 
-# judge_forced ERRNO|0 ENGINE OBJECT WAITS: the same with --engine=ENGINE.
+# Whether an errno is about the way of copying (then --engine=NAME is refused) and not of the moment.
+is_about_the_engine() {
+    case $1 in
+    EINVAL | ENOSYS | EOPNOTSUPP | ENODEV | EACCES | ESPIPE | EBADF) return 0 ;;
+    *) return 1 ;;
+    esac
+}
+
+# judge_cannot ERRNO ENGINE OBJECT: --engine=ENGINE met an errno that `auto` falls back from.
+judge_cannot() {
+    if is_about_the_engine "$1"; then
+        judge given-up "$3" "${reason_of[$1]}; --engine=$2 cannot do this copy"
+    else
+        judge failed "$3" "${reason_of[$1]}"
+    fi
+    expect_refused "$2" "$1"
+}
+
+# judge_forced ERRNO|0 ENGINE OBJECT WAITS: the same as judge_auto with --engine=ENGINE.
 judge_forced() {
     local code=$1 engine=$2 object=$3 waits=$4
     case " ${hard[*]} " in
@@ -380,8 +401,7 @@ judge_forced() {
     elif [ "$code" = 0 ]; then
         judge given-up '*' ""
     else
-        judge given-up "$object" "${reason_of[$code]}; --engine=$engine cannot do this copy"
-        expect_refused "$engine" "$code"
+        judge_cannot "$code" "$engine" "$object"
     fi
 }
 

@@ -218,7 +218,7 @@ check_blocks() {
         expect_refused splice EMFILE
         name="a limit of $limit, splice forced"
         transfer file-file -o 1000 --engine=splice
-        judge refused '*' "${reason_of[EMFILE]}"
+        judge_cannot EMFILE splice '*'
     done
     without_faults bash -c "$closing"'ulimit -n 7 && exec "$@"' -
     name="a limit of 7: no statistics while it copies"
@@ -239,7 +239,7 @@ check_blocks() {
     without_faults bash -c 'ulimit -v 14000 && exec "$@"' -
     name="map-write, forced"
     transfer file-file -o 1000 --engine=map-write
-    judge refused in "${reason_of[ENOMEM]}"
+    judge_cannot ENOMEM map-write in
 
     name="append"
     old=old placement=at position=600000
