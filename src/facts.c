@@ -100,8 +100,13 @@ static int examine_block(int fd, struct zs_facts *facts)
 static int examine_position(int fd, struct zs_facts *facts)
 {
     off_t position = lseek(fd, 0, SEEK_CUR);
-    if (position < 0)
-        return errno == ESPIPE ? 0 : -errno;
+    if (position < 0) {
+        if (errno != ESPIPE)
+            return -errno;
+        facts->sized = false; /* a FUSE file that can only be read from front to back: a stream */
+        facts->size_bytes = 0;
+        return 0;
+    }
     facts->positioned = true;
     facts->position = (uint64_t)position;
     return 0;

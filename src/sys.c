@@ -62,6 +62,16 @@ int zs_sys_close(int fd)
     return close(fd) < 0 && errno != EINTR ? -errno : 0;
 }
 
+int zs_sys_truncate(int fd, uint64_t size_bytes)
+{
+    return RETRY(ftruncate(fd, (off_t)size_bytes));
+}
+
+int zs_sys_reserve(int fd, uint64_t start, uint64_t length_bytes)
+{
+    return RETRY(fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)start, (off_t)length_bytes));
+}
+
 int zs_sys_wait(int fd, short events)
 {
     struct pollfd waited = {.fd = fd, .events = events};

@@ -32,6 +32,11 @@ int zs_sys_open(const char *path, int flags, mode_t mode);
 /* EINTR is success: on Linux the descriptor is gone and nothing is known to be lost. */
 int zs_sys_close(int fd);
 
+int zs_sys_truncate(int fd, uint64_t size_bytes);
+
+/* Reserves the blocks of [start, start + length_bytes) without changing the file's size. */
+int zs_sys_reserve(int fd, uint64_t start, uint64_t length_bytes);
+
 /* Waits until fd is ready for events (POLLIN, POLLOUT), or has an error or hang-up to report. */
 int zs_sys_wait(int fd, short events);
 

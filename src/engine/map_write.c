@@ -63,6 +63,28 @@ static int next_piece(const struct zs_copy *copy, struct mapping *mapping, struc
     return 0;
 }
 
+/*
+ * A page cannot be read, and EFAULT is all that a mapping has to say about it: read(2) knows why.
+ * The page need not be the one at the position: a pipe takes a page's worth of bytes or none of
+ * them.
+ */
+static struct zs_step unreadable_page(const struct zs_copy *copy)
+{
+    char page[4096];
+    size_t most = zs_copy_most(copy, sizeof page);
+
+    for (size_t seen = 0; seen < most;) {
+        ssize_t got =
+            zs_sys_pread(copy->source_fd, page, most - seen, copy->source_position + seen);
+        if (got < 0)
+            return zs_step_of_error(got, ZS_END_SOURCE);
+        if (got == 0)
+            return (struct zs_step){.verdict = ZS_STEP_END};
+        seen += (size_t)got;
+    }
+    return zs_step_of_error(-EFAULT, ZS_END_SOURCE);
+}
+
 static struct zs_step step(const struct zs_copy *copy, void *state)
 {
     struct zs_view piece;
@@ -75,7 +97,7 @@ static struct zs_step step(const struct zs_copy *copy, void *state)
     ssize_t written = zs_sys_write(copy->target_fd, piece.bytes, piece.length_bytes);
     copy->stats->engines[ZS_ENGINE_MAP_WRITE].calls++;
     if (written == -EFAULT)
-        return zs_step_of_error(written, ZS_END_SOURCE);
+        return unreadable_page(copy);
     return zs_step_of_write(written);
 }
 
