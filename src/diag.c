@@ -2,6 +2,7 @@
 
 #include "diag.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 size_t zs_diag_utf8_length(const char *text, unsigned *code_point)
@@ -60,17 +61,24 @@ static void print_byte_escaped(FILE *stream, char byte)
     }
 }
 
+/* What a terminal obeys, or what makes a name look like another one. */
+static bool is_control(unsigned code_point)
+{
+    return code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0) || /* C0, DEL, C1 */
+           (code_point >= 0x200e && code_point <= 0x200f) ||                 /* directional marks */
+           (code_point >= 0x2028 && code_point <= 0x202e) || /* separators, directional overrides */
+           (code_point >= 0x2066 && code_point <= 0x2069);   /* directional isolates */
+}
+
 void zs_diag_print_escaped(FILE *stream, const char *text)
 {
     while (*text) {
         unsigned code_point = 0;
         size_t length = zs_diag_utf8_length(text, &code_point);
-        /* U+0080 to U+009F are control characters too: terminals obey them. */
-        bool control = code_point < 0x20 || (code_point >= 0x7f && code_point < 0xa0);
 
         if (length == 0) {
             print_byte_escaped(stream, *text++);
-        } else if (control || code_point == '\\') {
+        } else if (is_control(code_point) || code_point == '\\') {
             for (; length > 0; length--)
                 print_byte_escaped(stream, *text++);
         } else {

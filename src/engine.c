@@ -125,41 +125,41 @@ static int fail(struct zs_copy *copy, const struct zs_step *step, struct zs_erro
 }
 
 /*
- * Whether the source lost bytes that the last step took; if so, how many of them are not its own.
+ * How many of the bytes just moved the source has lost meanwhile, so that they may be not its own.
  */
 static uint64_t excess_of_shrunk_source(const struct zs_copy *copy, uint64_t moved_bytes,
                                         uint64_t *size_bytes)
 {
     struct stat status;
+    uint64_t end = copy->source_position + moved_bytes;
 
     if (copy->source->kind != ZS_KIND_REGULAR || !copy->source->sized ||
         fstat(copy->source_fd, &status) < 0)
         return 0;
     *size_bytes = (uint64_t)status.st_size;
-    if (*size_bytes >= copy->source_position)
+    if (*size_bytes >= end)
         return 0;
-    uint64_t excess_bytes = copy->source_position - *size_bytes;
+    uint64_t excess_bytes = end - *size_bytes;
     return excess_bytes < moved_bytes ? excess_bytes : moved_bytes;
 }
 
-/* Books what arrived. -1 if the source shrank below it. */
+/* Books what arrived. -1 with *error if the source shrank below it. */
 static int advance(struct zs_copy *copy, enum zs_engine_id id, uint64_t moved_bytes,
                    struct zs_error *error)
 {
     uint64_t size_bytes = 0;
 
-    if (copy->source->positioned)
-        copy->source_position += moved_bytes;
     copy->excess_bytes = excess_of_shrunk_source(copy, moved_bytes, &size_bytes);
     moved_bytes -= copy->excess_bytes;
-    copy->done_bytes += moved_bytes;
-    copy->stats->engines[id].bytes += moved_bytes;
+    if (copy->source->positioned)
+        copy->source_position += moved_bytes;
     if (copy->bounded)
         copy->remaining_bytes -= moved_bytes;
+    copy->done_bytes += moved_bytes;
+    copy->stats->engines[id].bytes += moved_bytes;
 
     if (copy->excess_bytes == 0)
         return 0;
-    copy->source_position -= copy->excess_bytes;
     return zs_error_set(error, ZS_ERROR_TRANSFER, copy->source_name, "reading", 0,
                         "the file shrank to %llu bytes while it was copied",
                         (unsigned long long)size_bytes);

@@ -10,6 +10,7 @@
 #include <linux/magic.h>
 #include <stddef.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -112,6 +113,13 @@ static int examine_position(int fd, struct zs_facts *facts)
     return 0;
 }
 
+static bool is_stream_socket(int fd)
+{
+    int type = 0;
+    socklen_t length = sizeof type;
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM;
+}
+
 static struct zs_facts facts_of_status(const struct stat *status)
 {
     return (struct zs_facts){
@@ -133,8 +141,8 @@ int zs_facts_of_descriptor(int fd, struct zs_facts *facts)
 
     struct zs_facts found = facts_of_status(&status);
     int access = flags & O_ACCMODE;
-    found.readable = access != O_WRONLY;
-    found.writable = access != O_RDONLY;
+    found.readable = access != O_WRONLY && !(flags & O_PATH);
+    found.writable = access != O_RDONLY && !(flags & O_PATH);
     found.append = (flags & O_APPEND) != 0;
 
     int result = 0;
@@ -155,6 +163,9 @@ int zs_facts_of_descriptor(int fd, struct zs_facts *facts)
          */
         if (isatty(fd))
             found.kind = ZS_KIND_TERMINAL;
+        break;
+    case ZS_KIND_SOCKET:
+        found.messages = !is_stream_socket(fd);
         break;
     default:
         break;

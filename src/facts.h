@@ -25,12 +25,13 @@ enum zs_kind {
 
 struct zs_facts {
     enum zs_kind kind;
-    bool readable;       /* by the descriptor's access mode */
-    bool writable;       /* likewise; false for a read-only block device */
-    bool append;         /* O_APPEND is set: every write goes to the end */
-    bool positioned;     /* reads and writes at explicit positions work */
-    bool sized;          /* size_bytes is the truth; false for a stream */
-    uint64_t position;   /* where the descriptor stands, if positioned */
+    bool readable;     /* by the descriptor's access mode */
+    bool writable;     /* likewise; false for a read-only block device */
+    bool append;       /* O_APPEND is set: every write goes to the end */
+    bool messages;     /* a socket that is no byte stream: what is not read of a message is lost */
+    bool positioned;   /* reads and writes at explicit positions work */
+    bool sized;        /* size_bytes is the truth; false for a stream */
+    uint64_t position; /* where the descriptor stands, if positioned */
     uint64_t size_bytes; /* of the whole file or device, if sized */
     dev_t device;        /* with inode: identity of a file */
     ino_t inode;

@@ -62,21 +62,15 @@ enum {
     STATUS_SIGNAL = 128, /* plus the signal: what the shell makes of a death by it */
 };
 
-static int occupy_descriptor(int access)
-{
-    int fd = open("/dev/null", access);
-    return fd < 0 ? open("/", O_PATH) : fd; /* in a chroot without devices */
-}
-
 /*
- * Opens /dev/null on standard descriptors that are closed, before anything else gets their number:
- * the wrong way round, so that using them fails instead of going to a file of ours.
+ * Takes the numbers of standard descriptors that are closed, before a file of ours gets them. With
+ * O_PATH they can be neither read nor written, not even by a name such as /dev/stdout.
  */
 static void occupy_closed_descriptors(void)
 {
     for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
         if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
-            (void)occupy_descriptor(fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);
+            (void)open("/", O_PATH | O_DIRECTORY); /* fails for want of memory; then so do we */
     }
 }
 

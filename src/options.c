@@ -8,6 +8,8 @@
  * - Its own --help ignores write errors: ours checks.
  * - "-o=5" means "-o5". That does no harm and stays.
  * - An unknown letter in a cluster is reported as the whole cluster: we name the letter.
+ * - POSIXLY_CORRECT in the environment changes what a command line means: unset.
+ * - Help shows argv[0] as it is, control characters and all: replaced.
  * - Aliases from ~/.popt and /etc/popt are read only on request: never requested.
  */
 
@@ -139,10 +141,11 @@ static struct parser *create_parser(int argc, char **argv)
     parser->values = calloc((size_t)argc + 1, sizeof *parser->values);
     choose_mask(parser, argc, argv);
     for (int i = 0; parser->argv && i < argc; i++) {
-        parser->argv[i] = replaced(argv[i], trap, parser->mask);
+        parser->argv[i] = replaced(i == 0 ? "zslice" : argv[i], trap, parser->mask);
         if (!parser->argv[i])
             return parser;
     }
+    (void)unsetenv("POSIXLY_CORRECT");
     if (parser->argv && parser->values)
         parser->context =
             poptGetContext(NULL, argc, (const char **)parser->argv, table, POPT_CONTEXT_NO_EXEC);

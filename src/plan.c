@@ -47,14 +47,16 @@ static bool is_file(const struct zs_facts *facts)
 
 static int check_ends(const struct planning *p)
 {
-    if (p->source->kind == ZS_KIND_DIRECTORY)
-        return refuse_source(p, EISDIR, NULL);
     if (!p->source->readable)
         return refuse_source(p, 0, "it is not open for reading");
-    if (p->target->kind == ZS_KIND_DIRECTORY)
-        return refuse_target(p, "writing", EISDIR, NULL);
+    if (p->source->kind == ZS_KIND_DIRECTORY)
+        return refuse_source(p, EISDIR, NULL);
+    if (p->source->messages)
+        return refuse_source(p, 0, "it is a socket of messages, not of bytes");
     if (!p->target->writable)
         return refuse_target(p, "writing", 0, "it is read-only, or not open for writing");
+    if (p->target->kind == ZS_KIND_DIRECTORY)
+        return refuse_target(p, "writing", EISDIR, NULL);
     if (p->options->no_clobber && p->target->kind != ZS_KIND_NONE)
         return refuse_target(p, "creating", EEXIST, NULL);
     return 0;

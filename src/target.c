@@ -204,8 +204,11 @@ static int secure_space(struct zs_target *target, uint64_t start, uint64_t end,
     if (start >= end || end - start < RESERVE_FROM_BYTES || fstatfs(target->fd, &filesystem) < 0)
         return 0;
     switch ((uint32_t)filesystem.f_type) {
-    case BTRFS_SUPER_MAGIC:
-        return 0;
+    case BTRFS_SUPER_MAGIC: {
+        int reserved = reserve_blocks(target, start, end, error);
+        give_back(target);
+        return reserved;
+    }
     case TMPFS_MAGIC: {
         uint64_t free_bytes = (uint64_t)filesystem.f_bavail * (uint64_t)filesystem.f_bsize;
         bool limited = filesystem.f_blocks > 0;
@@ -258,17 +261,24 @@ static int prepare_regular(struct zs_target *target, const struct zs_plan *plan,
                         error);
 }
 
+static int seek(struct zs_target *target, uint64_t position, struct zs_error *error)
+{
+    if (target->facts.append || position == target->facts.position ||
+        lseek(target->fd, (off_t)position, SEEK_SET) >= 0)
+        return 0;
+    int code = errno; /* EINVAL: beyond what the file system can have */
+    return zs_error_set(error, ZS_ERROR_REFUSED, target->name, "seeking", code, "to position %llu",
+                        (ull)position);
+}
+
 int zs_target_prepare(struct zs_target *target, const struct zs_plan *plan, struct zs_error *error)
 {
     bool regular = target->facts.kind == ZS_KIND_REGULAR || target->facts.kind == ZS_KIND_NONE;
 
-    if (regular && prepare_regular(target, plan, error) < 0)
+    if ((regular || target->facts.kind == ZS_KIND_BLOCK) &&
+        seek(target, plan->target_position, error) < 0)
         return -1;
-    if ((regular || target->facts.kind == ZS_KIND_BLOCK) && !target->facts.append &&
-        plan->target_position != target->facts.position &&
-        lseek(target->fd, (off_t)plan->target_position, SEEK_SET) < 0)
-        return failed(target, "seeking", errno, error);
-    return 0;
+    return regular ? prepare_regular(target, plan, error) : 0;
 }
 
 static int cut(struct zs_target *target, uint64_t end, struct zs_error *error)
@@ -318,12 +328,12 @@ static bool take_back(struct zs_target *target, const struct zs_plan *plan, uint
            zs_sys_truncate(target->fd, good_end) == 0;
 }
 
-/* Removes the file that was created, unless another one has its name by now. */
+/* Removes the file that was created, unless somebody wrote to it or gave its name to another. */
 static bool remove_created(const struct zs_target *target)
 {
     struct stat ours, named;
 
-    return target->created_path && fstat(target->fd, &ours) == 0 &&
+    return target->created_path && fstat(target->fd, &ours) == 0 && ours.st_size == 0 &&
            lstat(target->created_path, &named) == 0 && ours.st_dev == named.st_dev &&
            ours.st_ino == named.st_ino && unlink(target->created_path) == 0;
 }

@@ -58,7 +58,8 @@ static int check_offset(struct zs_source *source, const struct zs_plan *plan,
     return got == 0 ? reread(source, plan->range.start, stats, error) : 0;
 }
 
-/* Whether an errno speaks about the way of copying; others (EMFILE, ENOMEM) are about the moment.
+/*
+ * Whether an errno speaks about the way of copying; others (EMFILE, ENOMEM) are about the moment.
  */
 static bool is_about_the_engine(int code)
 {
@@ -151,7 +152,9 @@ static int try_forced_engine(const struct zs_source *source, const struct zs_pla
     struct zs_stats tried = {0};
     bool ended;
 
-    if (!plan->engine_forced || !source->facts.positioned || source->facts.sized)
+    /* Not `buffer`, which never refuses: reading /proc/kmsg twice gives something else. */
+    if (!plan->engine_forced || engine == &zs_engine_buffer || !source->facts.positioned ||
+        source->facts.sized)
         return 0;
     if (copy_to_null(source, plan->source_position, 1, &engine, 1, &tried, &ended, error) == 0)
         return 0;

@@ -167,40 +167,6 @@ judge_shrunk() {
     all_good
 }
 
-# cut_target N SIZE ENGINE: another program cuts the target to SIZE bytes after the N-th step of the
-# copy, whose last deed is to look at the source's size.
-cut_target() {
-    name="$3, to $2 after step $1"
-    stop_at %fstat@in $(($1 + 1)) file-file --engine="$3" -o 1000
-    truncate -s "$2" out
-    resume
-    cases=$((cases + 1))
-    read_report || return 0
-    [ "$status" -ne 0 ] || cmp expected out || problem "exit status 0 and wrong bytes"
-}
-
-@test "the target is cut by another program: never a silent success with wrong bytes" {
-    local engine
-    for engine in splice map-write buffer; do
-        cut_target 1 0 $engine
-        cut_target 2 100000 $engine
-    done
-    random_file in 9500000
-    tail -c +1001 in >expected
-    cut_target 1 0 sendfile
-    cut_target 2 100000 sendfile
-    all_good
-}
-
-@test "the target is cut by another program behind the last byte: never a silent success" {
-    local engine
-    for engine in splice sendfile map-write buffer; do
-        calls_of %fstat@in file-file --engine=$engine -o 1000
-        cut_target $((calls - 1)) 100000 $engine
-    done
-    all_good
-}
-
 @test "the source shrinks between the delivery of its bytes and the look at its size" {
     local engine call size
     for engine in splice:splice sendfile:sendfile map-write:write buffer:write; do
