@@ -519,3 +519,16 @@ made_up_files() {
     [ "$(statistic '.refused | length')" -eq 0 ]
     [ "$(engines_used)" = buffer ]
 }
+
+@test "closed descriptors that are named by a path are refused" {
+    local name
+    printf keep >out
+    printf abc >in
+    for name in /dev/stdout /dev/fd/1 /proc/self/fd/1; do
+        expect_failure 2 $name "" in $name >&-
+    done
+    for name in /dev/stdin /dev/fd/0; do
+        expect_failure 2 $name "" $name out <&-
+    done
+    [ "$(cat out)" = keep ]
+}

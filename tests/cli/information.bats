@@ -148,3 +148,15 @@ END
     [ "$status" -eq 141 ]
     [ ! -s err ]
 }
+
+@test "the environment and the name of the program do not change what a command line means" {
+    printf abc >in
+    bash -c "exec -a $'\\e[31mred' \"\$0\" --usage" "$ZSLICE" >usage
+    head -n 1 usage | grep -q '^Usage: zslice \['
+    POSIXLY_CORRECT=1 "$ZSLICE" in out -o 1
+    [ "$(cat out)" = bc ]
+    mkdir home
+    echo 'zslice alias --offset --length' >home/.popt
+    HOME=$PWD/home "$ZSLICE" --offset 1 in out
+    [ "$(cat out)" = bc ]
+}

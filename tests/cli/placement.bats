@@ -448,3 +448,28 @@ expect_content() {
     cmp --bytes=7 mnt.ext4/log - <<<before
     [ "$(stat --format %s mnt.ext4/log)" -gt 7 ] # it was not reserved: what fits is there
 }
+
+@test "a position that the file system cannot have is refused" {
+    mount_file_system ext4 16
+    random_file in 10
+    printf keep >mnt.ext4/old
+    expect_failure 2 mnt.ext4/new "Invalid argument; to position" --seek 7E in mnt.ext4/new
+    [ ! -e mnt.ext4/new ]
+    expect_failure 2 mnt.ext4/old "Invalid argument; to position" --seek 7E in mnt.ext4/old
+    [ "$(cat mnt.ext4/old)" = keep ]
+}
+
+@test "btrfs: a full disk is found before an existing target loses its bytes, and nothing stays reserved" {
+    mount_file_system btrfs 200
+    random_file mnt.btrfs/old 1000
+    cp mnt.btrfs/old expected
+    truncate -s 600M in
+    expect_failure 1 mnt.btrfs/old "No space left on device" in mnt.btrfs/old
+    expect_same expected mnt.btrfs/old
+    expect_failure 1 mnt.btrfs/new "No space left on device" in mnt.btrfs/new
+    [ ! -e mnt.btrfs/new ]
+    truncate -s 10M in
+    "$ZSLICE" in mnt.btrfs/old
+    sync mnt.btrfs/old
+    [ "$(stat --format %b mnt.btrfs/old)" -le 20480 ]
+}

@@ -166,3 +166,72 @@ for target in ("pipe", "file"):
     assert message == b"zslice: standard input: reading: Connection reset by peer\n", message
 END
 }
+
+@test "socket to pipe: the reader gets what has come, while more is waited for" {
+    timeout 20 "$PYTHON" -IS - "$ZSLICE" <<'END'
+import os, select, socket, subprocess, sys, time
+
+for engine in ("auto", "splice", "buffer"):
+    ours, theirs = socket.socketpair()
+    read_end, write_end = os.pipe()
+    command = subprocess.Popen([sys.argv[1], "--engine=" + engine], stdin=theirs, stdout=write_end)
+    theirs.close()
+    os.close(write_end)
+    for word in (b"one", b"two", b"three"):
+        ours.send(word)
+        time.sleep(0.1)  # zslice waits for more by now
+        os.set_blocking(read_end, False)  # must not block, whoever holds the pipe's lock
+        started = time.monotonic()
+        assert os.read(read_end, 100) == word
+        assert time.monotonic() - started < 1
+    ours.close()
+    assert command.wait() == 0
+    os.close(read_end)
+END
+}
+
+@test "pipe to socket: the writer is not stuck while the socket's reader is slow" {
+    timeout 20 "$PYTHON" -IS - "$ZSLICE" <<'END'
+import os, socket, subprocess, sys, time
+
+ours, theirs = socket.socketpair()
+read_end, write_end = os.pipe()
+command = subprocess.Popen([sys.argv[1]], stdin=read_end, stdout=theirs)
+theirs.close()
+os.close(read_end)
+os.set_blocking(write_end, False)
+sent = full = 0
+while full < 20:  # until the socket and everything before it is full
+    try:
+        started = time.monotonic()
+        sent += os.write(write_end, bytes(65536))
+        full = 0
+    except BlockingIOError:
+        full += 1
+        time.sleep(0.01)
+    assert time.monotonic() - started < 1
+os.close(write_end)
+got = 0
+while piece := ours.recv(1 << 20):
+    got += len(piece)
+assert (command.wait(), got) == (0, sent)
+END
+}
+
+@test "a socket of messages is refused as a source, and gets a small file as one message" {
+    "$PYTHON" -IS - "$ZSLICE" <<'END'
+import socket, subprocess, sys
+
+for kind in (socket.SOCK_SEQPACKET, socket.SOCK_DGRAM):
+    ours, theirs = socket.socketpair(socket.AF_UNIX, kind)
+    ours.send(b"0123456789")
+    refused = subprocess.run([sys.argv[1], "-l", "5"], stdin=theirs, capture_output=True)
+    assert (refused.returncode, refused.stdout) == (2, b""), refused
+    assert refused.stderr.startswith(b"zslice: standard input: reading: it is a socket of messages")
+    assert theirs.recv(100) == b"0123456789"
+    with open("in", "wb") as source:
+        source.write(b"abcdef")
+    subprocess.run([sys.argv[1], "-o", "1", "in"], stdout=theirs, check=True)
+    assert ours.recv(100) == b"bcdef"
+END
+}
