@@ -115,8 +115,8 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-static int copy_slice(const struct zs_options *options, struct zs_stats *stats,
-                      uint64_t *done_bytes, struct zs_error *error)
+static int carry_out(const struct zs_options *options, struct zs_stats *stats, uint64_t *done_bytes,
+                     struct zs_error *error)
 {
     struct zs_source source;
     struct zs_target target = {.fd = -1};
@@ -167,7 +167,7 @@ int main(int argc, char **argv)
     bool dies_of_sigpipe = hold_signals();
     if (zs_options_parse(argc, argv, &options, &action, &error) == 0 && action == ZS_ACTION_COPY) {
         stats.sample_memory = options.stats_json;
-        (void)copy_slice(&options, &stats, &report.bytes, &error);
+        (void)carry_out(&options, &stats, &report.bytes, &error);
     }
 
     report.source = options.source_path;

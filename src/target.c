@@ -192,8 +192,9 @@ static int reserve_blocks(struct zs_target *target, uint64_t start, uint64_t end
  *
  * - tmpfs: its free space is exact, and looking at it is free. Reserving clears every page: 413 ms
  *   with and 235 ms without, for 512 MiB over a short old file (Linux 6.18).
- * - btrfs: nothing. Reserving gives up compression, and a write into reserved space can find the
- * disk full all the same, as it goes to new blocks (Linux 6.18).
+ * - btrfs: blocks are reserved and given back at once (under 2 ms for 512 MiB). Keeping them would
+ *   give up compression, and a write into reserved space can find the disk full all the same, as it
+ *   goes to new blocks (Linux 6.18).
  * - others: blocks are reserved behind the end of the file, whose size does not change.
  */
 static int secure_space(struct zs_target *target, uint64_t start, uint64_t end,

@@ -36,6 +36,9 @@ static int reread(struct zs_source *source, uint64_t offset_bytes, struct zs_sta
 
     if (got < 0)
         return zs_error_set(error, ZS_ERROR_TRANSFER, source->name, "reading", (int)-got, NULL);
+    if ((size_t)got == sizeof bytes)
+        return zs_error_set(error, ZS_ERROR_REFUSED, source->name, "slicing", 0,
+                            "it can only be read from its beginning");
     all.length_bytes = (size_t)got;
     if (all.length_bytes < offset_bytes)
         return too_short(source, offset_bytes, error);
