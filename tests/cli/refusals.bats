@@ -117,7 +117,7 @@ END
     refuse_all 2 loop "Too many levels of symbolic links" <<<"in loop"
     refuse_all 2 /proc/version/x "Not a directory" <<<"in /proc/version/x"
     expect_failure 2 "''" "No such file or directory" in ""
-    expect_failure 2 "standard output" "Is a directory" in 1<folder
+    expect_failure 2 "standard output" "not open for writing" in 1<folder
     [ -z "$(ls folder)" ]
     cp "$(command -v sleep)" program
     ./program 60 3>&- &
