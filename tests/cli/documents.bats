@@ -58,7 +58,7 @@ check_result() {
         ;;
     'seq 1000 | zslice --exact --length 100 > out') seq 1000 | head -c 100 | cmp - out ;;
     'zslice --offset -4K in >> log') { cat log.before && tail -c 4096 in; } | cmp - log ;;
-    "zslice in > /dev/tcp/localhost/\$PORT") wait && cmp in received ;;
+    "zslice in > /dev/tcp/127.0.0.1/\$PORT") wait && cmp in received ;;
     *)
         echo "no reference for: $1"
         return 1
