@@ -70,7 +70,7 @@ check_result() {
 start_receiver() {
     python3 - 3>&- <<'PYTHON' &
 import os, socket
-server = socket.create_server(("localhost", 0))
+server = socket.create_server(("127.0.0.1", 0))
 with open("port.new", "w") as port:
     port.write(str(server.getsockname()[1]))
 os.rename("port.new", "port")
@@ -79,7 +79,10 @@ with open("received", "wb") as received:
     while piece := connection.recv(65536):
         received.write(piece)
 PYTHON
-    until [ -e port ]; do sleep 0.02; done
+    until [ -e port ]; do
+        kill -0 $! # is it still there?
+        sleep 0.02
+    done
     PORT=$(cat port)
     export PORT
 }
