@@ -16,8 +16,6 @@ scripts/setup.sh --tests
 title 'Static checks'
 git ls-files '*.[ch]' | xargs clang-format --dry-run -Werror
 git ls-files '*.sh' '*.bash' .ci/run | xargs shellcheck
-# mandoc also reports pages that SEE ALSO names and that this machine has not installed.
-mandoc -T lint man/zslice.1 2>/dev/null
 
 # run_preset PRESET [CTEST_ARGUMENT...]
 run_preset() {

@@ -140,7 +140,10 @@ run_documented() {
 }
 
 @test "mandoc finds nothing wrong with the man page" {
-    mandoc -T lint "$PROJECT/man/zslice.1"
+    # It also asks whether the pages in SEE ALSO are installed here.
+    mandoc -T lint "$PROJECT/man/zslice.1" 2>err | grep -v 'referenced manual not found' >complaints ||
+        true
+    diff /dev/null complaints
 }
 
 @test "CONTRIBUTING's map has every source file and script" {
