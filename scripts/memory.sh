@@ -62,7 +62,7 @@ zslice_row "$work" --offset 1024 --length 10238976 /dev/urandom /dev/null
 for size in 1M 64M 1G 4G; do
     truncate -s "$size" in
     for engine in auto map-write; do
-        zslice_row "a file of ${size}iB to a file" --engine="$engine" --offset 1024 in out
+        zslice_row "a file of ${size%?} ${size: -1}iB to a file" --engine="$engine" --offset 1024 in out
         rm -f out
     done
 done
