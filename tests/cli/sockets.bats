@@ -179,6 +179,7 @@ for engine in ("auto", "splice", "buffer"):
     os.close(write_end)
     for word in (b"one", b"two", b"three"):
         ours.send(word)
+        assert select.select([read_end], [], [], 10)[0]
         time.sleep(0.1)  # zslice waits for more by now
         os.set_blocking(read_end, False)  # must not block, whoever holds the pipe's lock
         started = time.monotonic()
