@@ -142,7 +142,7 @@ END
 @test "--help to a reader that is gone dies of SIGPIPE, silently" {
     local status=0
     exec 5> >(exec true)
-    sleep 0.2
+    wait $! # the reader is gone
     "$ZSLICE" --help >&5 2>err || status=$?
     exec 5>&-
     [ "$status" -eq 141 ]

@@ -202,7 +202,7 @@ theirs.close()
 os.close(read_end)
 os.set_blocking(write_end, False)
 sent = full = 0
-while full < 20:  # until the socket and everything before it is full
+while full < 50:  # until the socket and everything before it is full
     try:
         started = time.monotonic()
         sent += os.write(write_end, bytes(65536))
