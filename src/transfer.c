@@ -119,7 +119,11 @@ static int copy_to_null(const struct zs_source *source, uint64_t source_position
         engines++;
         count--;
     }
-    result = zs_engine_run(&copy, engines, count, error);
+    struct zs_error cause = {0};
+    result = zs_engine_run(&copy, engines, count, &cause);
+    if (result < 0) /* nobody asked for /dev/null, which takes everything: it is the source */
+        (void)zs_error_set(error, ZS_ERROR_TRANSFER, source->name, "reading", cause.code,
+                           cause.detail[0] ? "%s" : NULL, cause.detail);
     *ended = copy.source_ended;
 out:
     (void)zs_sys_close(fd);
@@ -132,12 +136,9 @@ static int drop(const struct zs_source *source, uint64_t offset_bytes, struct zs
 {
     const struct zs_engine *engines[] = {&zs_engine_splice, &zs_engine_buffer};
     struct zs_stats dropped = {.sample_memory = stats->sample_memory};
-    struct zs_error cause = {0};
     bool ended = false;
 
-    int result = copy_to_null(source, 0, offset_bytes, engines, 2, &dropped, &ended, &cause);
-    if (result < 0) /* nobody asked for /dev/null: name the source */
-        (void)zs_error_set(error, ZS_ERROR_TRANSFER, source->name, "reading", cause.code, NULL);
+    int result = copy_to_null(source, 0, offset_bytes, engines, 2, &dropped, &ended, error);
     stats->user_copied_bytes += dropped.user_copied_bytes;
     stats->peak_anonymous_bytes = dropped.peak_anonymous_bytes;
     return result == 0 && ended ? too_short(source, offset_bytes, error) : result;

@@ -65,12 +65,6 @@ mount_file_system() {
     mount -o loop "$folder.image" "$folder" || skip "cannot mount a loop file system of type $1"
 }
 
-# loop_device FILE: prints the block device that FILE now is; detach it with losetup -d.
-loop_device() {
-    need_root
-    losetup --find --show "$1" || skip "cannot set up a loop device"
-}
-
 # attach_loop FILE [OPTION]...: $device is the block device that FILE now is, until teardown.
 attach_loop() {
     need_root
