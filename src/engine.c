@@ -40,9 +40,55 @@ const struct zs_engine *const zs_engines[ZS_ENGINE_COUNT] = {
     [ZS_ENGINE_BUFFER] = &zs_engine_buffer,
 };
 
+/* The next byte's position, and how many lie together there. */
+static void locate(struct zs_copy *copy)
+{
+    copy->run_bytes = zs_range_run(&copy->range, copy->done_bytes);
+    if (copy->source->positioned)
+        copy->source_position =
+            copy->source_start + zs_range_offset(&copy->range, copy->done_bytes);
+}
+
+void zs_copy_begin(struct zs_copy *copy, const struct zs_range *range, uint64_t source_start,
+                   uint64_t target_start)
+{
+    copy->range = *range;
+    copy->source_start = source_start;
+    copy->target_start = target_start;
+    copy->done_bytes = 0;
+    copy->target_position = target_start;
+    copy->bounded = range->bounded;
+    copy->remaining_bytes = range->length_bytes;
+    copy->excess_bytes = 0;
+    copy->source_ended = false;
+    copy->trailing_bytes = 0;
+    if (!range->bounded || range->length_bytes > 0)
+        locate(copy);
+}
+
+uint64_t zs_copy_used_bytes(const struct zs_copy *copy)
+{
+    return copy->done_bytes ? zs_range_offset(&copy->range, copy->done_bytes - 1) + 1 : 0;
+}
+
+static size_t min(size_t most, uint64_t value)
+{
+    return value < most ? (size_t)value : most;
+}
+
 size_t zs_copy_most(const struct zs_copy *copy, size_t most)
 {
-    return copy->bounded && copy->remaining_bytes < most ? (size_t)copy->remaining_bytes : most;
+    most = min(most, copy->run_bytes);
+    return copy->bounded ? min(most, copy->remaining_bytes) : most;
+}
+
+size_t zs_copy_span(const struct zs_copy *copy, size_t most)
+{
+    if (!copy->bounded)
+        return most;
+    uint64_t last = copy->done_bytes + copy->remaining_bytes - 1;
+    return min(most, zs_range_offset(&copy->range, last) + 1 -
+                         zs_range_offset(&copy->range, copy->done_bytes));
 }
 
 struct zs_step zs_step_moved(uint64_t moved_bytes)
@@ -131,16 +177,38 @@ static uint64_t excess_of_shrunk_source(const struct zs_copy *copy, uint64_t mov
                                         uint64_t *size_bytes)
 {
     struct stat status;
-    uint64_t end = copy->source_position + moved_bytes;
+    uint64_t after = copy->done_bytes + moved_bytes;
 
     if (copy->source->kind != ZS_KIND_REGULAR || !copy->source->sized ||
         fstat(copy->source_fd, &status) < 0)
         return 0;
     *size_bytes = (uint64_t)status.st_size;
-    if (*size_bytes >= end)
+    if (*size_bytes >= copy->source_start + zs_range_offset(&copy->range, after - 1) + 1)
         return 0;
-    uint64_t excess_bytes = end - *size_bytes;
-    return excess_bytes < moved_bytes ? excess_bytes : moved_bytes;
+    uint64_t there = *size_bytes > copy->source_start ? *size_bytes - copy->source_start : 0;
+    uint64_t good = zs_range_count_within(&copy->range, there);
+    return good > copy->done_bytes ? after - good : moved_bytes;
+}
+
+/*
+ * Goes on to the next byte after moved_bytes have arrived. A negative errno if the target cannot be
+ * moved to where it goes.
+ */
+static int move_on(struct zs_copy *copy, uint64_t moved_bytes)
+{
+    bool end_of_run = moved_bytes == copy->run_bytes;
+
+    copy->done_bytes += moved_bytes;
+    copy->target_position += moved_bytes;
+    if (copy->bounded)
+        copy->remaining_bytes -= moved_bytes;
+    if (copy->bounded && copy->remaining_bytes == 0)
+        return 0;
+    locate(copy);
+    if (!copy->scattered || !end_of_run)
+        return 0;
+    copy->target_position = copy->target_start + zs_range_offset(&copy->range, copy->done_bytes);
+    return zs_sys_seek(copy->target_fd, copy->target_position);
 }
 
 /* Books what arrived. -1 with *error if the source shrank below it. */
@@ -151,18 +219,19 @@ static int advance(struct zs_copy *copy, enum zs_engine_id id, uint64_t moved_by
 
     copy->excess_bytes = excess_of_shrunk_source(copy, moved_bytes, &size_bytes);
     moved_bytes -= copy->excess_bytes;
-    if (copy->source->positioned)
-        copy->source_position += moved_bytes;
-    if (copy->bounded)
-        copy->remaining_bytes -= moved_bytes;
-    copy->done_bytes += moved_bytes;
     copy->stats->engines[id].bytes += moved_bytes;
-
-    if (copy->excess_bytes == 0)
-        return 0;
-    return zs_error_set(error, ZS_ERROR_TRANSFER, copy->source_name, "reading", 0,
-                        "the file shrank to %llu bytes while it was copied",
-                        (unsigned long long)size_bytes);
+    if (copy->excess_bytes > 0) {
+        copy->done_bytes += moved_bytes;
+        copy->target_position += moved_bytes;
+        return zs_error_set(error, ZS_ERROR_TRANSFER, copy->source_name, "reading", 0,
+                            "the file shrank to %llu bytes while it was copied",
+                            (unsigned long long)size_bytes);
+    }
+    int moved = move_on(copy, moved_bytes);
+    if (moved < 0)
+        return zs_error_set(error, ZS_ERROR_TRANSFER, copy->target_name, "seeking", -moved,
+                            "to position %llu", (unsigned long long)copy->target_position);
+    return 0;
 }
 
 /*
@@ -199,20 +268,18 @@ static enum outcome relay(struct zs_copy *copy, int source_fd, const struct zs_f
 {
     struct zs_step last;
     struct zs_copy part = *copy;
+    struct zs_range range = zs_range_contiguous(0, length_bytes);
     part.source_fd = source_fd;
     part.source = source;
-    part.bounded = true;
-    part.remaining_bytes = length_bytes;
-    part.done_bytes = 0;
+    part.scattered = false;
+    zs_copy_begin(&part, &range, copy->source_position, copy->target_position);
 
     enum outcome outcome = run_engine(&part, &zs_engine_buffer, &last, error);
-    if (copy->source->positioned)
-        copy->source_position += part.done_bytes;
-    if (copy->bounded)
-        copy->remaining_bytes -= part.done_bytes;
-    copy->done_bytes += part.done_bytes;
     copy->excess_bytes = part.excess_bytes;
-    if (outcome == GIVEN_UP) {
+    int moved = move_on(copy, part.done_bytes);
+    if (outcome == GIVEN_UP || (moved < 0 && outcome != BROKEN)) {
+        if (moved < 0)
+            last = (struct zs_step){.code = -moved, .end = ZS_END_TARGET};
         (void)fail(copy, &last, error);
         return BROKEN;
     }
@@ -265,6 +332,7 @@ static enum outcome run_steps(struct zs_copy *copy, const struct zs_engine *engi
                 return BROKEN;
             break;
         case ZS_STEP_END:
+            copy->trailing_bytes = last->trailing_bytes;
             return engine->end_is_certain ? ENDED : confirm_end(copy, error);
         case ZS_STEP_UNSUPPORTED:
             return GIVEN_UP;

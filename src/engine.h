@@ -3,6 +3,7 @@
 
 #include "error.h"
 #include "facts.h"
+#include "range.h"
 #include "stats.h"
 
 #include <stdbool.h>
@@ -10,7 +11,8 @@
 #include <stdint.h>
 
 /*
- * One copy under way, between two open descriptors. Filled by the caller, advanced by the driver.
+ * The copy of one range under way, between two open descriptors. The first part is filled by the
+ * caller, the rest by zs_copy_begin and then by the driver.
  */
 struct zs_copy {
     int source_fd;
@@ -19,15 +21,33 @@ struct zs_copy {
     const struct zs_facts *target;
     const char *source_name; /* for messages */
     const char *target_name;
+    struct zs_stats *stats;
+    bool scattered; /* the target, a file, gets each byte as far from the range's first one as in
+                       the source */
+
+    struct zs_range range;
+    uint64_t source_start; /* where the range's first byte lies, if source->positioned */
+    uint64_t target_start; /* where it goes, if the target is a file */
+
+    uint64_t done_bytes;      /* the range's bytes that are in the target */
     uint64_t source_position; /* where the next byte is read, if source->positioned */
+    uint64_t target_position; /* behind the last byte, if the target is a file */
+    uint64_t run_bytes;       /* from the next byte on, that lie together in the source */
     uint64_t remaining_bytes; /* still to copy, if bounded; else until the source ends */
     bool bounded;             /* always, if source->sized */
-    struct zs_stats *stats;
 
-    uint64_t done_bytes;   /* the source's bytes that are in the target */
-    uint64_t excess_bytes; /* bytes behind them in the target that are not the source's */
+    uint64_t excess_bytes; /* behind the done_bytes in the target, not the source's */
     bool source_ended;     /* the source ended before remaining_bytes were copied */
+    uint64_t
+        trailing_bytes; /* of a stream that has ended: in the gap behind the last byte copied */
 };
+
+/* Puts the copy before its range's first byte. */
+void zs_copy_begin(struct zs_copy *copy, const struct zs_range *range, uint64_t source_start,
+                   uint64_t target_start);
+
+/* How far behind the range's first byte the last one that was copied ends; 0 if none was. */
+uint64_t zs_copy_used_bytes(const struct zs_copy *copy);
 
 enum zs_verdict {
     ZS_STEP_MOVED,       /* moved_bytes (at least 1) went from source to target */
@@ -41,7 +61,8 @@ enum zs_end { ZS_END_SOURCE, ZS_END_TARGET };
 /* The outcome of one step. */
 struct zs_step {
     enum zs_verdict verdict;
-    uint64_t moved_bytes; /* with MOVED */
+    uint64_t moved_bytes;    /* with MOVED */
+    uint64_t trailing_bytes; /* with END, of a stream: the gap behind the last byte had so many */
     int code;        /* with UNSUPPORTED and FAILED: errno, or 0 for "moved nothing, no reason" */
     enum zs_end end; /* with UNSUPPORTED and FAILED: which end said so */
 };
@@ -49,7 +70,8 @@ struct zs_step {
 /*
  * One way to move bytes. A step moves the bytes at copy->source_position (or the next ones of a
  * stream) to the target's current position, at most zs_copy_most(copy) of them, and reports how
- * many arrived; of *copy it changes nothing but the statistics.
+ * many arrived; of *copy it changes nothing but the statistics. An engine that gathers may move
+ * more than lie together, unless the copy is scattered; of a stream it then reads the gaps as well.
  */
 struct zs_engine {
     enum zs_engine_id id;
@@ -93,8 +115,11 @@ int zs_engine_run(struct zs_copy *copy, const struct zs_engine *const *engines, 
 
 /* For engines. */
 
-/* min(remaining, most): how many bytes a step may move. Never 0 during a step. */
+/* min(run, remaining, most): how many bytes a step may move. Never 0 during a step. */
 size_t zs_copy_most(const struct zs_copy *copy, size_t most);
+
+/* At most `most`: how many bytes the source has up to the range's last one, gaps included. */
+size_t zs_copy_span(const struct zs_copy *copy, size_t most);
 
 /*
  * The step that -errno stands for: UNSUPPORTED if another engine may do better, else FAILED. errno

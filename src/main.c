@@ -120,7 +120,7 @@ static int carry_out(const struct zs_options *options, struct zs_stats *stats, u
 {
     struct zs_source source;
     struct zs_target target = {.fd = -1};
-    struct zs_plan plan;
+    struct zs_plan plan = {.parts = NULL};
     int result = -1;
 
     if (zs_source_open(&source, options->source_path, options->source_name, error) == 0 &&
@@ -128,6 +128,7 @@ static int carry_out(const struct zs_options *options, struct zs_stats *stats, u
         zs_plan_make(options, &source.facts, &target.facts, &plan, error) == 0)
         result = zs_transfer(&plan, &source, &target, stats, done_bytes, error);
 
+    zs_plan_free(&plan);
     zs_target_free(&target);
     zs_source_close(&source);
     return result;
@@ -170,6 +171,7 @@ int main(int argc, char **argv)
         (void)carry_out(&options, &stats, &report.bytes, &error);
     }
 
+    report.ranges = options.range_count > 0 ? options.range_count : 1;
     report.source = options.source_path;
     report.target = options.target_path;
     report.nanoseconds = now_ns() - start_ns;

@@ -24,7 +24,11 @@
 
 /* Values of popt's table; short options use their letter. */
 enum {
-    OPTION_SEEK = 256,
+    OPTION_RECORD = 256,
+    OPTION_FIELD,
+    OPTION_SHARD,
+    OPTION_ALIGN,
+    OPTION_SEEK,
     OPTION_TRUNCATE,
     OPTION_ENGINE,
     OPTION_STATS,
@@ -53,6 +57,15 @@ static const struct poptOption which_bytes[] = {
     VALUE("offset", 'o', 'o', "first byte to copy (default 0); -N counts from the end", "POS"),
     VALUE("length", 'l', 'l', "copy at most this many bytes (default: to the end)", "SIZE"),
     VALUE("end", 'e', 'e', "stop before this position; -N counts from the end", "POS"),
+    VALUE("range", 'r', 'r', "START:STOP[:STEP] or START+LENGTH; may be given many times", "RANGE"),
+    VALUE("record", '\0', OPTION_RECORD, "numbers without a suffix count records of this size",
+          "SIZE"),
+    VALUE("field", '\0', OPTION_FIELD, "of each record, only its bytes A to B", "A:B"),
+    VALUE("shard", '\0', OPTION_SHARD, "part K of N of the slice", "K/N"),
+    VALUE("align", '\0', OPTION_ALIGN,
+          "bounds between shards are multiples of this (default: the "
+          "record)",
+          "SIZE"),
     SWITCH("exact", 'x', 'x', "any byte asked for and not there is an error"),
     POPT_TABLEEND,
 };
@@ -60,8 +73,10 @@ static const struct poptOption which_bytes[] = {
 static const struct poptOption where_they_go[] = {
     VALUE("seek", '\0', OPTION_SEEK, "write at this position of TARGET, keep its other bytes",
           "POS"),
+    SWITCH("keep-offset", 'k', 'k', "write each byte at the position it has in SOURCE"),
     SWITCH("append", 'a', 'a', "add at the end of TARGET"),
-    SWITCH("truncate", '\0', OPTION_TRUNCATE, "with --seek: cut TARGET after the slice"),
+    SWITCH("truncate", '\0', OPTION_TRUNCATE,
+           "with --seek or --keep-offset: cut TARGET after the slice"),
     SWITCH("no-clobber", 'n', 'n', "fail if TARGET exists"),
     POPT_TABLEEND,
 };
@@ -115,6 +130,11 @@ struct parser {
     char **argv;   /* masked */
     char **values; /* as the user wrote them; NULL-terminated */
     size_t value_count;
+    struct zs_slice *ranges; /* room for one in each word of argv */
+    const char *field;       /* as given: what it means depends on --record */
+    bool has_slice;          /* --offset, --length or --end was given */
+    bool has_record;
+    bool has_align;
 };
 
 /* A mask that no argument contains, so that unmasking gives back exactly what was masked. */
@@ -139,6 +159,7 @@ static struct parser *create_parser(int argc, char **argv)
     parser->argc = argc;
     parser->argv = calloc((size_t)argc + 1, sizeof *parser->argv);
     parser->values = calloc((size_t)argc + 1, sizeof *parser->values);
+    parser->ranges = calloc((size_t)argc + 1, sizeof *parser->ranges);
     choose_mask(parser, argc, argv);
     for (int i = 0; parser->argv && i < argc; i++) {
         parser->argv[i] = replaced(i == 0 ? "zslice" : argv[i], trap, parser->mask);
@@ -146,7 +167,7 @@ static struct parser *create_parser(int argc, char **argv)
             return parser;
     }
     (void)unsetenv("POSIXLY_CORRECT");
-    if (parser->argv && parser->values)
+    if (parser->argv && parser->values && parser->ranges)
         parser->context =
             poptGetContext(NULL, argc, (const char **)parser->argv, table, POPT_CONTEXT_NO_EXEC);
     return parser;
@@ -192,6 +213,128 @@ static int parse_size(const char *option, const char *text, uint64_t *size_bytes
     return result < 0 ? number_error(error, option, text, result) : 0;
 }
 
+/* A number that counts records, if it has no suffix. */
+static int parse_count(const char *option, const char *text, uint64_t *size_bytes, bool *bare,
+                       struct zs_error *error)
+{
+    *bare = zs_units_is_bare(text);
+    return parse_size(option, text, size_bytes, error);
+}
+
+/* A size that may not be 0. */
+static int parse_unit(const char *option, const char *text, uint64_t *size_bytes,
+                      struct zs_error *error)
+{
+    if (parse_size(option, text, size_bytes, error) < 0)
+        return -1;
+    return *size_bytes > 0 ? 0 : usage_error(error, option, "it must be at least 1");
+}
+
+static int parse_range(const char *text, struct parser *parser, struct zs_options *options,
+                       struct zs_error *error)
+{
+    struct zs_slice *range = &parser->ranges[options->range_count];
+
+    switch (zs_slice_parse(text, range)) {
+    case 0:
+        break;
+    case -ERANGE:
+        return number_error(error, "--range", text, -ERANGE);
+    default:
+        return zs_error_set(error, ZS_ERROR_USAGE, "--range", NULL, 0,
+                            "not START:STOP, START:STOP:STEP or START+LENGTH, with numbers such as "
+                            "4096, -64K or 8s: '%s'",
+                            text);
+    }
+    if (range->has_step && range->step_bytes == 0)
+        return zs_error_set(error, ZS_ERROR_USAGE, "--range", NULL, 0,
+                            "STEP must be at least 1: '%s'", text);
+    options->ranges = parser->ranges;
+    options->range_count++;
+    return 0;
+}
+
+static int parse_shard(const char *text, struct zs_options *options, struct zs_error *error)
+{
+    switch (zs_slice_parse_shard(text, &options->selection.shard)) {
+    case 0:
+        return 0;
+    case -ERANGE:
+        return zs_error_set(error, ZS_ERROR_USAGE, "--shard", NULL, 0,
+                            "K counts from 1 to N, and N is at most 4294967295: '%s'", text);
+    default:
+        return zs_error_set(error, ZS_ERROR_USAGE, "--shard", NULL, 0, "not K/N, such as 1/8: '%s'",
+                            text);
+    }
+}
+
+/* What depends on how large a record is. */
+static int settle_field(const struct parser *parser, struct zs_options *options,
+                        struct zs_error *error)
+{
+    struct zs_selection *selection = &options->selection;
+    uint64_t record_bytes = selection->record_bytes;
+
+    selection->field = (struct zs_field){.length_bytes = record_bytes};
+    if (!parser->has_align)
+        selection->align_bytes = record_bytes;
+    if (!parser->field)
+        return 0;
+    if (!parser->has_record)
+        return usage_error(error, "--field", "it needs --record");
+    if (selection->align_bytes % record_bytes != 0)
+        return usage_error(error, "--field", "it needs --align to be a multiple of --record");
+    switch (zs_slice_parse_field(parser->field, record_bytes, &selection->field)) {
+    case 0:
+        return 0;
+    case -EDOM:
+        return zs_error_set(error, ZS_ERROR_USAGE, "--field", NULL, 0,
+                            "it reaches out of the record of %llu bytes: '%s'",
+                            (unsigned long long)record_bytes, parser->field);
+    case -ERANGE:
+        return number_error(error, "--field", parser->field, -ERANGE);
+    default:
+        return zs_error_set(error, ZS_ERROR_USAGE, "--field", NULL, 0, "not A:B, such as 4:8: '%s'",
+                            parser->field);
+    }
+}
+
+static int settle_slice(struct zs_slice *slice, const struct zs_options *options,
+                        struct zs_error *error)
+{
+    uint64_t record_bytes = options->selection.record_bytes;
+
+    if (zs_slice_scale(slice, record_bytes) < 0)
+        return zs_error_set(error, ZS_ERROR_USAGE, "--record", NULL, 0,
+                            "with records of %llu bytes, a position is beyond 64 bits",
+                            (unsigned long long)record_bytes);
+    if (slice->has_step && slice->step_bytes < record_bytes)
+        return zs_error_set(error, ZS_ERROR_USAGE, "--range", NULL, 0,
+                            "a STEP of %llu bytes is shorter than a record of %llu",
+                            (unsigned long long)slice->step_bytes,
+                            (unsigned long long)record_bytes);
+    if (slice->has_step && options->selection.shard.number > 0)
+        return usage_error(error, "--shard", "it cannot be combined with a STEP");
+    return 0;
+}
+
+/* Everything that one option says about the numbers of another. */
+static int settle(const struct parser *parser, struct zs_options *options, struct zs_error *error)
+{
+    if (parser->has_align && options->selection.shard.number == 0)
+        return usage_error(error, "--align", "it needs --shard");
+    if (options->selection.shard.number > 0 && options->range_count > 1)
+        return usage_error(error, "--shard", "it cannot be combined with several ranges");
+    if (settle_field(parser, options, error) < 0 ||
+        settle_slice(&options->slice, options, error) < 0)
+        return -1;
+    for (size_t i = 0; i < options->range_count; i++) {
+        if (settle_slice(&parser->ranges[i], options, error) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 static int parse_engine(const char *text, struct zs_options *options, struct zs_error *error)
 {
     options->engine_forced = strcmp(text, "auto") != 0;
@@ -216,18 +359,36 @@ static int parse_stats(const char *text, struct zs_options *options, struct zs_e
     return 0;
 }
 
-static int take_value(int option, const char *text, struct zs_options *options,
-                      struct zs_error *error)
+static int take_value(int option, const char *text, struct parser *parser,
+                      struct zs_options *options, struct zs_error *error)
 {
+    struct zs_slice *slice = &options->slice;
+
     switch (option) {
     case 'o':
-        return parse_position("--offset", text, &options->slice.offset, error);
+        parser->has_slice = true;
+        slice->offset_bare = zs_units_is_bare(text);
+        return parse_position("--offset", text, &slice->offset, error);
     case 'l':
-        options->slice.has_length = true;
-        return parse_size("--length", text, &options->slice.length_bytes, error);
+        parser->has_slice = slice->has_length = true;
+        return parse_count("--length", text, &slice->length_bytes, &slice->length_bare, error);
     case 'e':
-        options->slice.has_end = true;
-        return parse_position("--end", text, &options->slice.end, error);
+        parser->has_slice = slice->has_end = true;
+        slice->end_bare = zs_units_is_bare(text);
+        return parse_position("--end", text, &slice->end, error);
+    case 'r':
+        return parse_range(text, parser, options, error);
+    case OPTION_RECORD:
+        parser->has_record = true;
+        return parse_unit("--record", text, &options->selection.record_bytes, error);
+    case OPTION_FIELD:
+        parser->field = text;
+        return 0;
+    case OPTION_SHARD:
+        return parse_shard(text, options, error);
+    case OPTION_ALIGN:
+        parser->has_align = true;
+        return parse_unit("--align", text, &options->selection.align_bytes, error);
     case OPTION_SEEK:
         options->has_seek = true;
         return parse_position("--seek", text, &options->seek, error);
@@ -269,6 +430,9 @@ static int take_option(int option, struct parser *parser, struct zs_options *opt
     case 'a':
         options->append = true;
         return 0;
+    case 'k':
+        options->keep_offset = true;
+        return 0;
     case 'n':
         options->no_clobber = true;
         return 0;
@@ -294,7 +458,7 @@ static int take_option(int option, struct parser *parser, struct zs_options *opt
     free(masked);
     if (!text)
         return zs_error_set(error, ZS_ERROR_TRANSFER, "zslice", "parsing options", ENOMEM, NULL);
-    return take_value(option, text, options, error);
+    return take_value(option, text, parser, options, error);
 }
 
 static bool is_option_letter(char letter)
@@ -335,18 +499,45 @@ static int bad_option(struct parser *parser, int code, struct zs_error *error)
     return usage_error(error, word, "unknown option");
 }
 
+/* There is one place where the slice goes. */
+static int check_places(const struct zs_options *options, struct zs_error *error)
+{
+    const struct {
+        bool given;
+        const char *name;
+    } places[] = {
+        {options->has_seek, "--seek"},
+        {options->keep_offset, "--keep-offset"},
+        {options->append, "--append"},
+        {options->no_clobber, "--no-clobber"},
+    };
+    const char *first = NULL;
+
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        if (places[i].given && first)
+            return zs_error_set(error, ZS_ERROR_USAGE, places[i].name, NULL, 0,
+                                "it cannot be combined with %s", first);
+        if (places[i].given)
+            first = places[i].name;
+    }
+    return 0;
+}
+
 /* Combinations that are wrong whatever the files are. */
-static int check_combinations(const struct zs_options *options, struct zs_error *error)
+static int check_combinations(const struct parser *parser, const struct zs_options *options,
+                              struct zs_error *error)
 {
     if (options->slice.has_length && options->slice.has_end)
         return usage_error(error, "--end", "it cannot be combined with --length");
-    if (options->has_seek && options->append)
-        return usage_error(error, "--append", "it cannot be combined with --seek");
-    if (options->no_clobber && (options->has_seek || options->append))
-        return usage_error(error, "--no-clobber", "it cannot be combined with --seek or --append");
-    if (options->truncate && !options->has_seek)
+    if (parser->has_slice && options->range_count > 0)
+        return usage_error(error, "--range",
+                           "it cannot be combined with --offset, --length or --end");
+    if (check_places(options, error) < 0)
+        return -1;
+    if (options->truncate && !options->has_seek && !options->keep_offset)
         return usage_error(error, "--truncate",
-                           "it needs --seek (without it, TARGET is emptied first anyway)");
+                           "it needs --seek or --keep-offset (without them, TARGET is emptied "
+                           "first anyway)");
     if (options->no_clobber && strcmp(options->target_path, "-") == 0)
         return usage_error(error, "--no-clobber", "it needs TARGET to be a file given by its path");
     return 0;
@@ -385,6 +576,7 @@ int zs_options_parse(int argc, char **argv, struct zs_options *options, enum zs_
         .target_path = "-",
         .source_name = "standard input",
         .target_name = "standard output",
+        .selection = {.record_bytes = 1},
     };
 
     struct parser *parser = create_parser(argc, argv);
@@ -402,7 +594,15 @@ int zs_options_parse(int argc, char **argv, struct zs_options *options, enum zs_
     }
     if (take_positionals(parser, options, error) < 0 || error->kind != ZS_ERROR_NONE)
         return -1;
-    return check_combinations(options, error);
+    if (check_combinations(parser, options, error) < 0)
+        return -1;
+    return settle(parser, options, error);
+}
+
+const struct zs_slice *zs_options_slices(const struct zs_options *options, size_t *count)
+{
+    *count = options->range_count > 0 ? options->range_count : 1;
+    return options->range_count > 0 ? options->ranges : &options->slice;
 }
 
 void zs_options_free(struct zs_options *options)
@@ -419,6 +619,7 @@ void zs_options_free(struct zs_options *options)
         free(parser->values[i]);
     free(parser->argv);
     free(parser->values);
+    free(parser->ranges);
     free(parser);
     options->parser = NULL;
 }

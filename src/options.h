@@ -2,10 +2,11 @@
 #define ZS_OPTIONS_H
 
 #include "error.h"
-#include "range.h"
+#include "slice.h"
 #include "stats.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* The command line as values: numbers parsed, combinations checked as far as no file is needed. */
 
@@ -20,11 +21,15 @@ struct zs_options {
     const char *source_name; /* for messages */
     const char *target_name;
 
-    struct zs_slice slice;
+    struct zs_slice slice;   /* of --offset, --length and --end */
+    struct zs_slice *ranges; /* of each --range; NULL if there are none */
+    size_t range_count;
+    struct zs_selection selection;
     bool exact;
 
     bool has_seek;
     struct zs_position seek;
+    bool keep_offset;
     bool append;
     bool truncate;
     bool no_clobber;
@@ -45,6 +50,9 @@ struct zs_options {
  */
 int zs_options_parse(int argc, char **argv, struct zs_options *options, enum zs_action *action,
                      struct zs_error *error);
+
+/* The slices to copy, in order: at least one; they live as long as the options. */
+const struct zs_slice *zs_options_slices(const struct zs_options *options, size_t *count);
 
 void zs_options_free(struct zs_options *options);
 

@@ -8,6 +8,7 @@
 #include "engine.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 /* What the steps below have in common. */
 struct planning {
@@ -68,40 +69,133 @@ static uint64_t remaining_size(const struct zs_facts *source)
     return source->size_bytes > source->position ? source->size_bytes - source->position : 0;
 }
 
-static int resolve_range(const struct planning *p)
+/* Why the bytes asked for cannot be had, if so. */
+static int check_range(const struct planning *p, const struct zs_slice *slice,
+                       const struct zs_range *range, uint64_t size_bytes)
 {
-    const struct zs_slice *slice = &p->options->slice;
-    struct zs_range *range = &p->plan->range;
     const char *name = p->options->source_name;
 
-    p->plan->exact = p->options->exact;
-    if (!p->source->sized) {
-        if (zs_range_resolve_stream(slice, range) < 0)
-            return zs_error_set(p->error, ZS_ERROR_REFUSED, name, "slicing", 0,
-                                "the position counts from the end, and the end of %s is not known",
-                                p->source->kind == ZS_KIND_REGULAR
-                                    ? "a file without a size"
-                                    : zs_facts_kind_name(p->source->kind));
-    } else {
-        uint64_t size_bytes = remaining_size(p->source);
-        *range = zs_range_resolve(slice, size_bytes);
-        if (range->past_end)
-            return zs_error_set(p->error, ZS_ERROR_SHORT, name, "slicing", 0,
-                                "the offset %llu is beyond its end at %llu",
-                                (ull)slice->offset.distance_bytes, (ull)size_bytes);
-        if (range->missing_bytes > 0 && p->options->exact)
-            return zs_error_set(p->error, ZS_ERROR_SHORT, name, "slicing", 0,
-                                "%llu of the bytes asked for are not there: it has %llu bytes",
-                                (ull)range->missing_bytes, (ull)size_bytes);
-        p->plan->reserve_bytes = range->length_bytes;
-    }
-
-    if (p->source->positioned &&
-        (__builtin_add_overflow(p->source->position, range->start, &p->plan->source_position) ||
-         p->plan->source_position > INT64_MAX))
+    if (range->past_end)
         return zs_error_set(p->error, ZS_ERROR_SHORT, name, "slicing", 0,
+                            "the offset %llu is beyond its end at %llu",
+                            (ull)slice->offset.distance_bytes, (ull)size_bytes);
+    if (!p->options->exact)
+        return 0;
+    if (range->missing_bytes > 0)
+        return zs_error_set(p->error, ZS_ERROR_SHORT, name, "slicing", 0,
+                            "%llu of the bytes asked for are not there: it has %llu bytes",
+                            (ull)range->missing_bytes, (ull)size_bytes);
+    if (range->partial_bytes > 0)
+        return zs_error_set(p->error, ZS_ERROR_SHORT, name, "slicing", 0,
+                            "the last record has only %llu of its %llu bytes",
+                            (ull)range->partial_bytes, (ull)range->record_bytes);
+    return 0;
+}
+
+static int refuse_on_stream(const struct planning *p, const char *what)
+{
+    return zs_error_set(p->error, ZS_ERROR_REFUSED, p->options->source_name, "slicing", 0,
+                        "%s the end of %s is not known", what,
+                        p->source->kind == ZS_KIND_REGULAR ? "a file without a size"
+                                                           : zs_facts_kind_name(p->source->kind));
+}
+
+/* What a stream cannot have, and what of it must be held until its end is known. */
+static int hold_of_stream(const struct planning *p)
+{
+    size_t count;
+    const struct zs_slice *slices = zs_options_slices(p->options, &count);
+
+    if (p->options->selection.shard.number > 0)
+        return refuse_on_stream(p, "--shard needs a known size:");
+    for (size_t i = 0; i < count; i++) {
+        const struct zs_slice *slice = &slices[i];
+        if (!zs_slice_is_from_end(slice))
+            continue;
+        if (count > 1)
+            return refuse_on_stream(
+                p, "a position counts from the end, which several ranges cannot have:");
+        p->plan->hold = slice->offset.from_end ? ZS_HOLD_TAIL : ZS_HOLD_BACK;
+        p->plan->hold_bytes =
+            slice->offset.from_end ? slice->offset.distance_bytes : slice->end.distance_bytes;
+    }
+    return 0;
+}
+
+/* A stream goes by once: what is asked of it must come in that order. */
+static int check_order(const struct planning *p)
+{
+    const struct zs_part *parts = p->plan->parts;
+
+    for (size_t i = 1; i < p->plan->part_count; i++) {
+        const struct zs_range *before = &parts[i - 1].range;
+        if (before->bounded && parts[i].range.start >= zs_range_end(before))
+            continue;
+        return zs_error_set(p->error, ZS_ERROR_REFUSED, p->options->source_name, "slicing", 0,
+                            "range %zu begins before range %zu ends, and %s is read once, from "
+                            "front to back",
+                            i + 1, i, zs_facts_kind_name(p->source->kind));
+    }
+    return 0;
+}
+
+static int place_in_file(const struct planning *p, struct zs_part *part)
+{
+    if (!p->source->positioned)
+        return 0;
+    if (__builtin_add_overflow(p->source->position, part->range.start, &part->source_position) ||
+        part->source_position > INT64_MAX)
+        return zs_error_set(p->error, ZS_ERROR_SHORT, p->options->source_name, "slicing", 0,
                             "the offset %llu is beyond the largest file position",
-                            (ull)range->start);
+                            (ull)part->range.start);
+    return 0;
+}
+
+static int resolve_ranges(const struct planning *p)
+{
+    const struct zs_selection *selection = &p->options->selection;
+    struct zs_plan *plan = p->plan;
+    uint64_t size_bytes = remaining_size(p->source);
+    size_t count;
+    const struct zs_slice *slices = zs_options_slices(p->options, &count);
+
+    plan->exact = p->options->exact;
+    if (!p->source->sized && hold_of_stream(p) < 0)
+        return -1;
+    if (plan->hold == ZS_HOLD_TAIL)
+        return 0;
+    plan->parts = calloc(count, sizeof *plan->parts);
+    if (!plan->parts)
+        return zs_error_set(p->error, ZS_ERROR_TRANSFER, "zslice", "planning", ENOMEM, NULL);
+
+    for (; plan->part_count < count; plan->part_count++) {
+        const struct zs_slice *slice = &slices[plan->part_count];
+        struct zs_part *part = &plan->parts[plan->part_count];
+
+        part->range = p->source->sized ? zs_range_resolve(slice, selection, size_bytes)
+                                       : zs_range_resolve_stream(slice, selection);
+        if (check_range(p, slice, &part->range, size_bytes) < 0 || place_in_file(p, part) < 0)
+            return -1;
+    }
+    return p->source->sized ? 0 : check_order(p);
+}
+
+/* --seek and --keep-offset: at positions of a target that keeps its other bytes. */
+static int place_at(const struct planning *p)
+{
+    const struct zs_facts *target = p->target;
+    const char *option = p->options->has_seek ? "--seek" : "--keep-offset";
+
+    if (!is_file(target))
+        return zs_error_set(p->error, ZS_ERROR_REFUSED, p->options->target_name, option, 0,
+                            "%s has no positions", zs_facts_kind_name(target->kind));
+    if (target->append)
+        return refuse_target(p, option, 0, "it is open for appending");
+    if (p->options->truncate && target->kind == ZS_KIND_BLOCK)
+        return refuse_target(p, "--truncate", 0, "a block device cannot be cut");
+    p->plan->placement = ZS_PLACE_AT;
+    p->plan->cut_after = p->options->truncate;
+    p->plan->shared = p->options->keep_offset;
     return 0;
 }
 
@@ -110,13 +204,8 @@ static int place_at_seek(const struct planning *p)
     const struct zs_facts *target = p->target;
     struct zs_position seek = p->options->seek;
 
-    if (!is_file(target))
-        return zs_error_set(p->error, ZS_ERROR_REFUSED, p->options->target_name, "--seek", 0,
-                            "%s has no positions", zs_facts_kind_name(target->kind));
-    if (target->append)
-        return refuse_target(p, "--seek", 0, "it is open for appending");
-    if (p->options->truncate && target->kind == ZS_KIND_BLOCK)
-        return refuse_target(p, "--truncate", 0, "a block device cannot be cut");
+    if (place_at(p) < 0)
+        return -1;
     if (seek.from_end && target->kind == ZS_KIND_NONE)
         return refuse_target(p, "--seek", ENOENT, "so it has no end to count from");
     if (seek.from_end && seek.distance_bytes > target->size_bytes)
@@ -124,8 +213,6 @@ static int place_at_seek(const struct planning *p)
                             "-%llu is before its start: it has %llu bytes",
                             (ull)seek.distance_bytes, (ull)target->size_bytes);
 
-    p->plan->placement = ZS_PLACE_AT;
-    p->plan->cut_after = p->options->truncate;
     p->plan->target_position =
         seek.from_end ? target->size_bytes - seek.distance_bytes : seek.distance_bytes;
     return 0;
@@ -139,6 +226,8 @@ static int place(const struct planning *p)
     p->plan->must_create = p->options->no_clobber;
     if (p->options->has_seek)
         return place_at_seek(p);
+    if (p->options->keep_offset)
+        return place_at(p);
     if (!is_file(target)) {
         p->plan->placement = ZS_PLACE_HERE;
     } else if (target->append || p->options->append) {
@@ -158,23 +247,101 @@ static int place(const struct planning *p)
 }
 
 /*
- * Whether the slice fits the positions there are: 2^63-1 in a file, its size in a block device. A
+ * Whether a part fits the positions there are: 2^63-1 in a file, its size in a block device. A
  * stream may end before its slice does, unless it must not.
  */
-static int check_room(const struct planning *p)
+static int check_room(const struct planning *p, uint64_t position, uint64_t span_bytes)
 {
-    uint64_t position = p->plan->target_position;
-    bool certain = p->source->sized || (p->plan->range.bounded && p->plan->exact);
-    uint64_t length = certain ? p->plan->range.length_bytes : 0;
     bool block = p->target->kind == ZS_KIND_BLOCK;
     uint64_t limit = block ? p->target->size_bytes : INT64_MAX;
 
-    if (!is_file(p->target) || (position <= limit && length <= limit - position))
+    if (!is_file(p->target) || (position <= limit && span_bytes <= limit - position))
         return 0;
     return zs_error_set(p->error, ZS_ERROR_REFUSED, p->options->target_name, "writing", 0,
                         block ? "%llu bytes at position %llu do not fit its %llu bytes"
                               : "%llu bytes at position %llu end beyond the largest position %llu",
-                        (ull)length, (ull)position, (ull)limit);
+                        (ull)span_bytes, (ull)position, (ull)limit);
+}
+
+/*
+ * Where each part goes: to the positions it has in the source, or one behind the other. Of a stream
+ * that may end early the length is not certain.
+ */
+static int place_parts(const struct planning *p)
+{
+    struct zs_plan *plan = p->plan;
+    bool keep_offset = p->options->keep_offset;
+    uint64_t position = plan->target_position;
+    uint64_t total_bytes = 0;
+
+    for (size_t i = 0; i < plan->part_count; i++) {
+        struct zs_part *part = &plan->parts[i];
+        const struct zs_range *range = &part->range;
+        bool certain = p->source->sized || (range->bounded && plan->exact);
+        uint64_t length_bytes = certain ? range->length_bytes : 0;
+        uint64_t span_bytes =
+            keep_offset && certain ? zs_range_end(range) - range->start : length_bytes;
+
+        if (keep_offset)
+            position = range->start;
+        part->target_position = position;
+        if (check_room(p, position, span_bytes) < 0)
+            return -1;
+        if (__builtin_add_overflow(total_bytes, length_bytes, &total_bytes))
+            return refuse_source(p, EOVERFLOW, "the ranges have more than 2^64-1 bytes in all");
+        if (!keep_offset && is_file(p->target))
+            position += length_bytes;
+        plan->scattered |= keep_offset && (i > 0 || !zs_range_is_contiguous(range));
+    }
+    if (keep_offset && plan->part_count > 0)
+        plan->target_position = plan->parts[0].target_position;
+    if (p->source->sized && !plan->scattered)
+        plan->reserve_bytes = total_bytes;
+    return 0;
+}
+
+/* The part of a file, from the first to the last byte, that a copy reads or writes. */
+struct region {
+    uint64_t start;
+    uint64_t end;
+};
+
+static void widen(struct region *region, uint64_t start, uint64_t length_bytes)
+{
+    if (length_bytes == 0)
+        return;
+    uint64_t end = start + length_bytes;
+    if (region->start == region->end)
+        *region = (struct region){start, end};
+    region->start = start < region->start ? start : region->start;
+    region->end = end > region->end ? end : region->end;
+}
+
+static bool overlaps(const struct region *region, uint64_t start, uint64_t length_bytes)
+{
+    return length_bytes > 0 && start < region->end && region->start < start + length_bytes;
+}
+
+/*
+ * Whether a byte may be read after it was written. Gaps between pieces count as read, and between
+ * parts of the target as written: more is refused than need be, and the check stays linear.
+ */
+static bool overwrites_itself(const struct planning *p)
+{
+    const struct zs_plan *plan = p->plan;
+    struct region written = {0, 0};
+
+    for (size_t i = 0; i < plan->part_count; i++) {
+        const struct zs_range *range = &plan->parts[i].range;
+        widen(&written, plan->parts[i].target_position,
+              plan->scattered ? zs_range_end(range) - range->start : range->length_bytes);
+    }
+    for (size_t i = 0; i < plan->part_count; i++) {
+        const struct zs_range *range = &plan->parts[i].range;
+        if (overlaps(&written, plan->parts[i].source_position, zs_range_end(range) - range->start))
+            return true;
+    }
+    return false;
 }
 
 static int check_same_file(const struct planning *p)
@@ -185,16 +352,13 @@ static int check_same_file(const struct planning *p)
         return 0;
     if (p->source->kind == ZS_KIND_PIPE)
         return refuse_target(p, "writing", 0, "source and target are the same pipe");
-    if (!p->options->has_seek && plan->placement != ZS_PLACE_APPEND)
+    if (plan->placement == ZS_PLACE_APPEND && p->source->sized)
+        return 0;
+    if (plan->placement != ZS_PLACE_APPEND && !p->options->has_seek && !p->options->keep_offset)
         return refuse_target(p, "writing", 0,
                              "it is the source, too, and would be overwritten: use --seek or "
                              "--append, or another file");
-
-    uint64_t source_end, target_end;
-    if (!p->source->sized ||
-        __builtin_add_overflow(plan->source_position, plan->range.length_bytes, &source_end) ||
-        __builtin_add_overflow(plan->target_position, plan->range.length_bytes, &target_end) ||
-        (plan->source_position < target_end && plan->target_position < source_end))
+    if (!p->source->sized || overwrites_itself(p))
         return refuse_target(p, "writing", 0,
                              "it is the source, too, and the slice would overwrite itself");
     return 0;
@@ -208,10 +372,30 @@ static int check_same_file(const struct planning *p)
 #define SMALL_BYTES ((uint64_t)128 * 1024)
 
 /*
+ * Pieces of records shorter than this are gathered in memory by `buffer`, longer ones are copied
+ * one by one.
+ */
+#define GATHER_BELOW_BYTES ((uint64_t)4096)
+
+/*
+ * Pieces of a stream from this length on are copied like ranges, each by engines of its own; below,
+ * `buffer` reads gaps and all.
+ */
+#define PIECEWISE_BYTES ((uint64_t)256 * 1024)
+
+/* What the engines will read: of a stream that is held back, the file that holds it. */
+static const struct zs_facts *read_end(const struct planning *p)
+{
+    static const struct zs_facts held = {
+        .kind = ZS_KIND_REGULAR, .readable = true, .positioned = true, .sized = true};
+    return p->plan->hold == ZS_HOLD_NOTHING ? p->source : &held;
+}
+
+/*
  * The choice of engine, all of it: the order of preference for the kinds of both ends. Engines that
  * refuse the ends are left out; the figures are in the engines' files. ZS_ENGINE_COUNT ends a list.
  */
-static const enum zs_engine_id *preferences(const struct planning *p)
+static const enum zs_engine_id *preferences(const struct planning *p, const struct zs_part *part)
 {
     static const enum zs_engine_id few_calls[] = {ZS_ENGINE_SENDFILE, ZS_ENGINE_SPLICE,
                                                   ZS_ENGINE_MAP_WRITE, ZS_ENGINE_BUFFER,
@@ -219,11 +403,38 @@ static const enum zs_engine_id *preferences(const struct planning *p)
     static const enum zs_engine_id large_pieces[] = {ZS_ENGINE_SPLICE, ZS_ENGINE_MAP_WRITE,
                                                      ZS_ENGINE_SENDFILE, ZS_ENGINE_BUFFER,
                                                      ZS_ENGINE_COUNT};
-    bool small = p->plan->range.bounded && p->plan->range.length_bytes <= SMALL_BYTES;
+    static const enum zs_engine_id gather[] = {ZS_ENGINE_BUFFER, ZS_ENGINE_COUNT};
+    const struct zs_range *range = &part->range;
+    bool strided = !zs_range_is_contiguous(range);
+    bool small = (range->bounded && range->length_bytes <= SMALL_BYTES) ||
+                 (strided && range->piece_bytes <= SMALL_BYTES);
 
+    if (strided && !part->piecewise &&
+        (range->piece_bytes < GATHER_BELOW_BYTES || !zs_facts_mappable(read_end(p))))
+        return gather;
     if (p->target->kind == ZS_KIND_SOCKET || (is_file(p->target) && small))
         return few_calls;
     return large_pieces;
+}
+
+static bool is_piecewise(const struct planning *p, const struct zs_range *range)
+{
+    bool buffer_forced = p->options->engine_forced && p->options->engine == ZS_ENGINE_BUFFER;
+
+    if (zs_range_is_contiguous(range) || zs_facts_mappable(read_end(p)) || buffer_forced)
+        return false;
+    return p->options->engine_forced || range->piece_bytes >= PIECEWISE_BYTES;
+}
+
+static int force_engine(const struct planning *p, const struct zs_facts *target)
+{
+    enum zs_engine_id id = p->options->engine;
+    const char *refusal = zs_engines[id]->refuse(read_end(p), target);
+
+    p->plan->engine_forced = true;
+    return refusal ? zs_error_set(p->error, ZS_ERROR_REFUSED, "--engine", zs_engine_names[id], 0,
+                                  "it cannot do this copy: %s", refusal)
+                   : 0;
 }
 
 static int choose_engines(const struct planning *p)
@@ -231,20 +442,20 @@ static int choose_engines(const struct planning *p)
     struct zs_facts target = *p->target;
     target.append |= p->plan->placement == ZS_PLACE_APPEND;
 
-    p->plan->engine_forced = p->options->engine_forced;
-    if (p->plan->engine_forced) {
-        enum zs_engine_id id = p->options->engine;
-        const char *refusal = zs_engines[id]->refuse(p->source, &target);
-        if (refusal)
-            return zs_error_set(p->error, ZS_ERROR_REFUSED, "--engine", zs_engine_names[id], 0,
-                                "it cannot do this copy: %s", refusal);
-        p->plan->engines[p->plan->engine_count++] = id;
-        return 0;
-    }
+    if (p->options->engine_forced && force_engine(p, &target) < 0)
+        return -1;
+    for (size_t i = 0; i < p->plan->part_count; i++) {
+        struct zs_part *part = &p->plan->parts[i];
 
-    for (const enum zs_engine_id *id = preferences(p); *id != ZS_ENGINE_COUNT; id++) {
-        if (!zs_engines[*id]->refuse(p->source, &target))
-            p->plan->engines[p->plan->engine_count++] = *id;
+        part->piecewise = is_piecewise(p, &part->range);
+        if (p->options->engine_forced) {
+            part->engines[part->engine_count++] = p->options->engine;
+            continue;
+        }
+        for (const enum zs_engine_id *id = preferences(p, part); *id != ZS_ENGINE_COUNT; id++) {
+            if (!zs_engines[*id]->refuse(read_end(p), &target))
+                part->engines[part->engine_count++] = *id;
+        }
     }
     return 0;
 }
@@ -254,9 +465,30 @@ int zs_plan_make(const struct zs_options *options, const struct zs_facts *source
 {
     const struct planning p = {options, source, target, plan, error};
 
-    *plan = (struct zs_plan){0};
-    if (check_ends(&p) < 0 || place(&p) < 0 || resolve_range(&p) < 0 || check_room(&p) < 0 ||
+    *plan = (struct zs_plan){.options = options};
+    if (check_ends(&p) < 0 || place(&p) < 0 || resolve_ranges(&p) < 0 || place_parts(&p) < 0 ||
         check_same_file(&p) < 0 || choose_engines(&p) < 0)
         return -1;
     return 0;
+}
+
+int zs_plan_remake(struct zs_plan *plan, const struct zs_facts *source,
+                   const struct zs_facts *target, struct zs_error *error)
+{
+    struct zs_plan again;
+
+    if (zs_plan_make(plan->options, source, target, &again, error) < 0) {
+        zs_plan_free(&again);
+        return -1;
+    }
+    zs_plan_free(plan);
+    *plan = again;
+    return 0;
+}
+
+void zs_plan_free(struct zs_plan *plan)
+{
+    free(plan->parts);
+    plan->parts = NULL;
+    plan->part_count = 0;
 }

@@ -19,31 +19,62 @@ enum zs_placement {
     ZS_PLACE_APPEND, /* at the end of a file, wherever that is when a byte is written */
 };
 
+/* What must be known of a stream's end before bytes of it can be copied. */
+enum zs_hold {
+    ZS_HOLD_NOTHING,
+    ZS_HOLD_BACK, /* its last hold_bytes are not copied: the rest is, as they go by */
+    ZS_HOLD_TAIL, /* the slice lies in its last hold_bytes: there are no parts until its end is
+                     known */
+};
+
+/* One range: which bytes, where they go, and by which engines. */
+struct zs_part {
+    struct zs_range range;    /* counted from where the source's descriptor stands */
+    uint64_t source_position; /* the range's first byte in the file, if the source is positioned */
+    uint64_t target_position; /* where it goes, in a regular file or block device */
+    enum zs_engine_id engines[ZS_ENGINE_COUNT]; /* in order of preference */
+    size_t engine_count;
+    bool piecewise; /* of a stream: each piece is copied by itself, and each gap dropped */
+};
+
 /*
- * Everything that will be done, decided before anything is. A value, made from options and facts
- * alone: it touches no file.
+ * Everything that will be done, decided before anything is. Made from options and facts alone: it
+ * touches no file.
  */
 struct zs_plan {
-    struct zs_range range;    /* of the source, counted from where its descriptor stands */
-    uint64_t source_position; /* the range's first byte in the file, if the source is positioned */
-    bool exact;               /* a shortfall of a stream is an error */
+    const struct zs_options *options; /* borrowed */
+
+    struct zs_part *parts; /* in the order in which they are copied; owned */
+    size_t part_count;
+    bool exact; /* a shortfall of a stream is an error */
+    enum zs_hold hold;
+    uint64_t hold_bytes;
 
     enum zs_placement placement;
     uint64_t target_position; /* where the first byte goes, in a regular file or block device */
+    bool shared;              /* other processes may write to the target at the same time */
+    bool scattered;           /* its bytes do not lie together in the target */
     bool must_create;         /* the target may not exist */
     bool cut_after;           /* the target ends behind the slice */
     uint64_t reserve_bytes;   /* the slice's length if it is certain, else 0 */
 
-    enum zs_engine_id engines[ZS_ENGINE_COUNT]; /* in order of preference */
-    size_t engine_count;
-    bool engine_forced; /* there is one, and it must not be replaced */
+    bool engine_forced; /* each part has one engine, which must not be replaced */
 };
 
 /*
  * 0, or -1 with *error: USAGE or REFUSED (it cannot be done), SHORT (bytes asked for are not
- * there).
+ * there). Either way zs_plan_free may be called; *options must live as long as the plan.
  */
 int zs_plan_make(const struct zs_options *options, const struct zs_facts *source,
                  const struct zs_facts *target, struct zs_plan *plan, struct zs_error *error);
+
+/*
+ * The plan again, now that the end of a stream is known and `source` is what was held of it, under
+ * the same positions. As zs_plan_make; replaces *plan on success only.
+ */
+int zs_plan_remake(struct zs_plan *plan, const struct zs_facts *source,
+                   const struct zs_facts *target, struct zs_error *error);
+
+void zs_plan_free(struct zs_plan *plan);
 
 #endif

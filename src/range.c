@@ -1,8 +1,9 @@
-/* Slice algebra: clamping, positions from the end, and what of the asked bytes is not there. */
+/*
+ * Slice algebra: clamping, positions from the end, shards, records and fields, and what of the
+ * asked bytes is not there.
+ */
 
 #include "range.h"
-
-#include <errno.h>
 
 /*
  * A position asked for, which may lie outside the source: at most one of below and beyond is not 0.
@@ -35,59 +36,193 @@ static uint64_t min(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
+/* A part of the source, gaps between records included. */
+struct span {
+    uint64_t start;
+    uint64_t length_bytes;
+    uint64_t missing_bytes;
+};
+
 /* The length counts from the clamped start; what is missing, from where it was asked for. */
-static void resolve_length(struct zs_range *range, struct point start, uint64_t length_bytes,
-                           uint64_t size_bytes)
+static struct span span_of_length(struct point start, uint64_t length_bytes, uint64_t size_bytes)
 {
     uint64_t available = size_bytes - start.at;
     uint64_t asked_inside = length_bytes - min(length_bytes, start.below);
 
-    range->length_bytes = min(length_bytes, available);
-    range->missing_bytes = length_bytes - min(asked_inside, available);
+    return (struct span){.start = start.at,
+                         .length_bytes = min(length_bytes, available),
+                         .missing_bytes = length_bytes - min(asked_inside, available)};
 }
 
-static void resolve_end(struct zs_range *range, struct point start, struct point end)
+static struct span span_of_end(struct point start, struct point end)
 {
+    struct span span = {.start = start.at};
+
     if (end.at > start.at)
-        range->length_bytes = end.at - start.at;
+        span.length_bytes = end.at - start.at;
 
     /* Bytes asked for before 0 and after the size; a reversed pair of positions asks for none. */
     if (start.below > end.below)
-        range->missing_bytes = start.below - end.below;
+        span.missing_bytes = start.below - end.below;
     if (end.beyond > start.beyond)
-        range->missing_bytes = add_saturating(range->missing_bytes, end.beyond - start.beyond);
+        span.missing_bytes = add_saturating(span.missing_bytes, end.beyond - start.beyond);
+    return span;
 }
 
-struct zs_range zs_range_resolve(const struct zs_slice *slice, uint64_t size_bytes)
+/*
+ * Where part number `number` of `count` ends in a slice of length_bytes: floor(number * length /
+ * count), rounded down to a multiple of align_bytes, but for the last part's end. Both factors of
+ * the product that is left are below 2^32.
+ */
+static uint64_t shard_bound(const struct zs_selection *selection, uint64_t number,
+                            uint64_t length_bytes)
+{
+    uint64_t count = selection->shard.count;
+
+    if (number == count)
+        return length_bytes;
+    uint64_t bound = number * (length_bytes / count) + number * (length_bytes % count) / count;
+    return bound - bound % selection->align_bytes;
+}
+
+static struct span take_shard(struct span span, const struct zs_selection *selection)
+{
+    uint64_t number = selection->shard.number;
+
+    if (number == 0)
+        return span;
+    uint64_t from = shard_bound(selection, number - 1, span.length_bytes);
+    uint64_t to = shard_bound(selection, number, span.length_bytes);
+    span.start += from;
+    span.length_bytes = to - from;
+    return span;
+}
+
+/* The range's form: its pieces, without a length yet. */
+static struct zs_range form(const struct zs_slice *slice, const struct zs_selection *selection,
+                            uint64_t record_start)
+{
+    uint64_t record_bytes = selection->record_bytes;
+    uint64_t stride_bytes = slice->has_step ? slice->step_bytes : record_bytes;
+    uint64_t piece_bytes = selection->field.length_bytes;
+    struct zs_range range = {.start = record_start,
+                             .piece_bytes = piece_bytes,
+                             .stride_bytes = stride_bytes,
+                             .record_start = record_start,
+                             .record_bytes = record_bytes};
+
+    /* Beyond 64 bits there is nothing to select. */
+    if (piece_bytes < stride_bytes)
+        range.start = add_saturating(record_start, selection->field.start);
+    return range;
+}
+
+/* The bytes selected of the span, which begins with a record. */
+static struct zs_range select_from(const struct zs_slice *slice,
+                                   const struct zs_selection *selection, struct span span)
+{
+    struct zs_range range = form(slice, selection, span.start);
+    uint64_t skipped = range.start - span.start;
+
+    range.bounded = true;
+    range.missing_bytes = span.missing_bytes;
+    if (span.length_bytes > skipped)
+        range.length_bytes = zs_range_count_within(&range, span.length_bytes - skipped);
+    if (range.length_bytes == 0)
+        range.start = span.start;
+    return range;
+}
+
+struct zs_range zs_range_resolve(const struct zs_slice *slice, const struct zs_selection *selection,
+                                 uint64_t size_bytes)
 {
     struct point start = locate(slice->offset, size_bytes);
     struct point end = {.at = size_bytes};
-    struct zs_range range = {.start = start.at, .bounded = true, .past_end = start.beyond > 0};
+    struct span span;
 
     if (slice->has_end)
         end = locate(slice->end, size_bytes);
     if (slice->has_length)
-        resolve_length(&range, start, slice->length_bytes, size_bytes);
+        span = span_of_length(start, slice->length_bytes, size_bytes);
     else
-        resolve_end(&range, start, end);
+        span = span_of_end(start, end);
+
+    struct zs_range range = select_from(slice, selection, take_shard(span, selection));
+    /* A record that is cut off is the whole slice's affair, also for a shard that has all of it. */
+    struct zs_range whole = form(slice, selection, span.start);
+    range.partial_bytes = zs_range_partial_bytes(&whole, span.start + span.length_bytes);
+    range.past_end = start.beyond > 0;
     return range;
 }
 
-int zs_range_resolve_stream(const struct zs_slice *slice, struct zs_range *range)
+struct zs_range zs_range_resolve_stream(const struct zs_slice *slice,
+                                        const struct zs_selection *selection)
 {
-    bool to_the_end = slice->has_end && slice->end.from_end && slice->end.distance_bytes == 0;
+    struct span span = {.start = slice->offset.distance_bytes};
 
-    if (slice->offset.from_end || (slice->has_end && slice->end.from_end && !to_the_end))
-        return -ESPIPE;
-
-    *range = (struct zs_range){.start = slice->offset.distance_bytes};
-    if (slice->has_length) {
-        range->bounded = true;
-        range->length_bytes = slice->length_bytes;
-    } else if (slice->has_end && !to_the_end) {
-        range->bounded = true;
-        if (slice->end.distance_bytes > range->start)
-            range->length_bytes = slice->end.distance_bytes - range->start;
+    if (slice->has_end && !slice->end.from_end) {
+        if (slice->end.distance_bytes > span.start)
+            span.length_bytes = slice->end.distance_bytes - span.start;
+    } else if (slice->has_length) {
+        span.length_bytes = slice->length_bytes;
+    } else if (selection->field.length_bytes > 0) {
+        return form(slice, selection, span.start);
     }
-    return 0;
+    struct zs_range range = select_from(slice, selection, span);
+    struct zs_range whole = form(slice, selection, 0);
+    range.partial_bytes = zs_range_partial_bytes(&whole, span.length_bytes);
+    return range;
+}
+
+struct zs_range zs_range_contiguous(uint64_t start, uint64_t length_bytes)
+{
+    return (struct zs_range){.start = start,
+                             .piece_bytes = 1,
+                             .stride_bytes = 1,
+                             .length_bytes = length_bytes,
+                             .bounded = true,
+                             .record_start = start,
+                             .record_bytes = 1};
+}
+
+bool zs_range_is_contiguous(const struct zs_range *range)
+{
+    return range->piece_bytes >= range->stride_bytes;
+}
+
+uint64_t zs_range_offset(const struct zs_range *range, uint64_t index)
+{
+    if (zs_range_is_contiguous(range))
+        return index;
+    return index / range->piece_bytes * range->stride_bytes + index % range->piece_bytes;
+}
+
+uint64_t zs_range_run(const struct zs_range *range, uint64_t index)
+{
+    if (zs_range_is_contiguous(range))
+        return UINT64_MAX;
+    return range->piece_bytes - index % range->piece_bytes;
+}
+
+uint64_t zs_range_count_within(const struct zs_range *range, uint64_t span_bytes)
+{
+    if (zs_range_is_contiguous(range))
+        return span_bytes;
+    return span_bytes / range->stride_bytes * range->piece_bytes +
+           min(span_bytes % range->stride_bytes, range->piece_bytes);
+}
+
+uint64_t zs_range_end(const struct zs_range *range)
+{
+    if (range->length_bytes == 0)
+        return range->start;
+    return add_saturating(range->start, zs_range_offset(range, range->length_bytes - 1) + 1);
+}
+
+uint64_t zs_range_partial_bytes(const struct zs_range *range, uint64_t size_bytes)
+{
+    if (size_bytes <= range->record_start)
+        return 0;
+    uint64_t there = (size_bytes - range->record_start) % range->stride_bytes;
+    return there < range->record_bytes ? there : 0;
 }

@@ -98,7 +98,7 @@ void zs_report_json(FILE *stream, const struct zs_report *report)
     print_number(stream, "bytes", report->bytes);
     (void)fprintf(stream, "\"seconds\":%.9f,", seconds(report));
     (void)fprintf(stream, "\"bytes_per_second\":%.0f,", bytes_per_second(report));
-    print_number(stream, "ranges", 1);
+    print_number(stream, "ranges", report->ranges);
     print_number(stream, "user_copied_bytes", report->stats->user_copied_bytes);
     print_engines(stream, report->stats);
     print_refused(stream, report->stats);

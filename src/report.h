@@ -11,7 +11,8 @@
 struct zs_report {
     const char *source; /* as given on the command line */
     const char *target;
-    uint64_t bytes; /* of the slice, in the target */
+    uint64_t bytes;  /* of the slice, in the target */
+    uint64_t ranges; /* that were to be copied */
     uint64_t nanoseconds;
     bool complete; /* every byte asked for is where it was asked for */
     int exit_status;

@@ -62,6 +62,11 @@ int zs_sys_close(int fd)
     return close(fd) < 0 && errno != EINTR ? -errno : 0;
 }
 
+int zs_sys_seek(int fd, uint64_t position)
+{
+    return lseek(fd, (off_t)position, SEEK_SET) < 0 ? -errno : 0;
+}
+
 int zs_sys_truncate(int fd, uint64_t size_bytes)
 {
     return RETRY(ftruncate(fd, (off_t)size_bytes));

@@ -32,6 +32,9 @@ int zs_sys_open(const char *path, int flags, mode_t mode);
 /* EINTR is success: on Linux the descriptor is gone and nothing is known to be lost. */
 int zs_sys_close(int fd);
 
+/* Moves the descriptor's position. */
+int zs_sys_seek(int fd, uint64_t position);
+
 int zs_sys_truncate(int fd, uint64_t size_bytes);
 
 /* Reserves the blocks of [start, start + length_bytes) without changing the file's size. */

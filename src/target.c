@@ -122,10 +122,24 @@ static int append_flag(const struct zs_plan *plan)
     return plan->placement == ZS_PLACE_APPEND ? O_APPEND : 0;
 }
 
+/* Another process of the same work was faster in creating the file. */
+static int join(struct zs_target *target, struct zs_error *error)
+{
+    target->fd = zs_sys_open(target->path, O_WRONLY, 0);
+    int result = target->fd < 0 ? target->fd : zs_facts_of_descriptor(target->fd, &target->facts);
+    if (result < 0)
+        return refused(target, "opening", -result, NULL, error);
+    if (target->facts.kind != ZS_KIND_REGULAR)
+        return refused(target, "opening", 0, "another file took its place meanwhile", error);
+    return 0;
+}
+
 static int open_new(struct zs_target *target, const struct zs_plan *plan, struct zs_error *error)
 {
     target->fd =
         create_file(target->path, append_flag(plan), !plan->must_create, &target->created_path);
+    if (target->fd == -EEXIST && plan->shared)
+        return join(target, error);
     if (target->fd < 0)
         return refused(target, "creating", -target->fd,
                        target->fd == -ENOENT && *target->path ? "its folder does not exist" : NULL,
@@ -240,6 +254,29 @@ static int empty(struct zs_target *target, uint64_t size, uint64_t reserve_bytes
     return 0;
 }
 
+static bool is_local_disk(uint32_t type)
+{
+    return type == EXT4_SUPER_MAGIC || type == XFS_SUPER_MAGIC || type == TMPFS_MAGIC;
+}
+
+/*
+ * The same where other processes write to the file: blocks are given back by cutting the file,
+ * which could cut what they have written since. So its free space is only looked at, and only where
+ * that is exact.
+ */
+static int look_for_space(struct zs_target *target, uint64_t start, uint64_t end,
+                          struct zs_error *error)
+{
+    struct statfs filesystem;
+
+    if (start >= end || fstatfs(target->fd, &filesystem) < 0 || filesystem.f_blocks == 0 ||
+        !is_local_disk((uint32_t)filesystem.f_type))
+        return 0;
+    uint64_t blocks = geteuid() == 0 ? filesystem.f_bfree : filesystem.f_bavail;
+    uint64_t free_bytes = blocks * (uint64_t)filesystem.f_bsize;
+    return free_bytes < end - start ? no_space(target, ENOSPC, end - start - free_bytes, error) : 0;
+}
+
 static int prepare_regular(struct zs_target *target, const struct zs_plan *plan,
                            struct zs_error *error)
 {
@@ -258,26 +295,28 @@ static int prepare_regular(struct zs_target *target, const struct zs_plan *plan,
     /* Not where others may append: giving the space back could cut what they have added by then. */
     if (plan->reserve_bytes == 0 || plan->placement == ZS_PLACE_APPEND)
         return 0;
-    return secure_space(target, position > size ? position : size, position + plan->reserve_bytes,
-                        error);
+    uint64_t start = position > size ? position : size;
+    uint64_t end = position + plan->reserve_bytes;
+    return plan->shared ? look_for_space(target, start, end, error)
+                        : secure_space(target, start, end, error);
 }
 
-static int seek(struct zs_target *target, uint64_t position, struct zs_error *error)
+int zs_target_seek(struct zs_target *target, uint64_t position, struct zs_error *error)
 {
-    if (target->facts.append || position == target->facts.position ||
-        lseek(target->fd, (off_t)position, SEEK_SET) >= 0)
-        return 0;
-    int code = errno; /* EINVAL: beyond what the file system can have */
-    return zs_error_set(error, ZS_ERROR_REFUSED, target->name, "seeking", code, "to position %llu",
-                        (ull)position);
+    int moved = zs_sys_seek(target->fd, position);
+    /* EINVAL: beyond what the file system can have */
+    return moved < 0 ? zs_error_set(error, ZS_ERROR_REFUSED, target->name, "seeking", -moved,
+                                    "to position %llu", (ull)position)
+                     : 0;
 }
 
 int zs_target_prepare(struct zs_target *target, const struct zs_plan *plan, struct zs_error *error)
 {
     bool regular = target->facts.kind == ZS_KIND_REGULAR || target->facts.kind == ZS_KIND_NONE;
 
-    if ((regular || target->facts.kind == ZS_KIND_BLOCK) &&
-        seek(target, plan->target_position, error) < 0)
+    if ((regular || target->facts.kind == ZS_KIND_BLOCK) && !target->facts.append &&
+        plan->target_position != target->facts.position &&
+        zs_target_seek(target, plan->target_position, error) < 0)
         return -1;
     return regular ? prepare_regular(target, plan, error) : 0;
 }
@@ -300,43 +339,46 @@ static int close_target(struct zs_target *target, struct zs_error *error)
     return closed < 0 ? failed(target, "closing", -closed, error) : 0;
 }
 
-int zs_target_finish(struct zs_target *target, const struct zs_plan *plan, uint64_t done_bytes,
-                     struct zs_error *error)
+int zs_target_finish(struct zs_target *target, const struct zs_plan *plan,
+                     const struct zs_written *written, struct zs_error *error)
 {
-    uint64_t end = plan->target_position + done_bytes;
     int result = 0;
 
     if (plan->cut_after)
-        result = cut(target, end, error);
-    if (end < target->reserved_end)
+        result = cut(target, written->furthest_end, error);
+    if (written->end < target->reserved_end)
         give_back(target);
     int closed = close_target(target, error);
     return result < 0 ? result : closed;
 }
 
 /* Moves an inherited descriptor back behind the good bytes. True if the excess is gone, too. */
-static bool take_back(struct zs_target *target, const struct zs_plan *plan, uint64_t done_bytes,
-                      uint64_t excess_bytes)
+static bool take_back(struct zs_target *target, const struct zs_plan *plan,
+                      const struct zs_written *written)
 {
     struct stat status;
-    uint64_t good_end = plan->target_position + done_bytes;
 
     if (fstat(target->fd, &status) < 0 || !S_ISREG(status.st_mode))
         return false;
     if (!target->facts.append)
-        (void)lseek(target->fd, (off_t)good_end, SEEK_SET);
-    return (uint64_t)status.st_size == good_end + excess_bytes &&
-           zs_sys_truncate(target->fd, good_end) == 0;
+        (void)lseek(target->fd, (off_t)written->end, SEEK_SET);
+    /* Not where others write: what they have added since would be cut, too. */
+    return !plan->shared && (uint64_t)status.st_size == written->end + written->excess_bytes &&
+           zs_sys_truncate(target->fd, written->end) == 0;
 }
 
-/* Removes the file that was created, unless somebody wrote to it or gave its name to another. */
-static bool remove_created(const struct zs_target *target)
+/*
+ * Removes the file that was created, unless somebody wrote to it or gave its name to another, or
+ * may have it open to write to it.
+ */
+static bool remove_created(const struct zs_target *target, const struct zs_plan *plan)
 {
     struct stat ours, named;
 
-    return target->created_path && fstat(target->fd, &ours) == 0 && ours.st_size == 0 &&
-           lstat(target->created_path, &named) == 0 && ours.st_dev == named.st_dev &&
-           ours.st_ino == named.st_ino && unlink(target->created_path) == 0;
+    return target->created_path && !plan->shared && fstat(target->fd, &ours) == 0 &&
+           ours.st_size == 0 && lstat(target->created_path, &named) == 0 &&
+           ours.st_dev == named.st_dev && ours.st_ino == named.st_ino &&
+           unlink(target->created_path) == 0;
 }
 
 static void describe_remains(const struct zs_target *target, const struct zs_plan *plan,
@@ -351,6 +393,9 @@ static void describe_remains(const struct zs_target *target, const struct zs_pla
         zs_error_append(error, "%llu bytes were delivered", (ull)done_bytes);
     else if (plan->placement == ZS_PLACE_APPEND)
         zs_error_append(error, "%llu bytes were appended", (ull)done_bytes);
+    else if (plan->scattered)
+        zs_error_append(error, "the first %llu bytes of the slice are in their places",
+                        (ull)done_bytes);
     else if (plan->target_position == 0)
         zs_error_append(error, "the target's first %llu bytes are good", (ull)done_bytes);
     else
@@ -358,21 +403,21 @@ static void describe_remains(const struct zs_target *target, const struct zs_pla
                         (ull)done_bytes, (ull)plan->target_position);
 }
 
-void zs_target_abandon(struct zs_target *target, const struct zs_plan *plan, uint64_t done_bytes,
-                       uint64_t excess_bytes, struct zs_error *error)
+void zs_target_abandon(struct zs_target *target, const struct zs_plan *plan,
+                       const struct zs_written *written, struct zs_error *error)
 {
     struct zs_error ignored = {0};
 
     if (target->fd < 0)
         return;
-    bool wrong = excess_bytes > 0 && !take_back(target, plan, done_bytes, excess_bytes);
-    if (done_bytes > 0 || wrong || !remove_created(target)) {
+    bool wrong = written->excess_bytes > 0 && !take_back(target, plan, written);
+    if (written->done_bytes > 0 || wrong || !remove_created(target, plan)) {
         give_back(target);
-        describe_remains(target, plan, done_bytes, error);
+        describe_remains(target, plan, written->done_bytes, error);
     }
     if (wrong)
         zs_error_append(error, "the %llu bytes behind them are not the source's",
-                        (ull)excess_bytes);
+                        (ull)written->excess_bytes);
     (void)close_target(target, &ignored); /* the first failure is the one to report */
 }
 

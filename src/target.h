@@ -8,6 +8,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* What the engines have put into the target. */
+struct zs_written {
+    uint64_t done_bytes;
+    uint64_t excess_bytes; /* behind the last of them, and not the source's */
+    uint64_t end;          /* position behind the last of them, if the target is a file */
+    uint64_t furthest_end; /* the largest such position there was */
+};
+
 /*
  * The target, through its life: examined, opened, prepared, written by the engines, then finished
  * or abandoned. Each function returns 0, or -1 with *error.
@@ -40,17 +48,20 @@ int zs_target_open(struct zs_target *target, const struct zs_plan *plan, struct 
  */
 int zs_target_prepare(struct zs_target *target, const struct zs_plan *plan, struct zs_error *error);
 
-/* After done_bytes were written and no more will be: cuts what the plan cuts, and closes. */
-int zs_target_finish(struct zs_target *target, const struct zs_plan *plan, uint64_t done_bytes,
-                     struct zs_error *error);
+/* Moves a file to where the next byte goes. */
+int zs_target_seek(struct zs_target *target, uint64_t position, struct zs_error *error);
+
+/* When no more will be written: cuts what the plan cuts, and closes. */
+int zs_target_finish(struct zs_target *target, const struct zs_plan *plan,
+                     const struct zs_written *written, struct zs_error *error);
 
 /*
- * After a failure. Takes back excess_bytes that lie behind the done_bytes and are not the source's,
- * gives back reserved space, removes a file it created if nothing was written to it, closes. What
+ * After a failure. Takes back bytes that are not the source's, gives back reserved space, removes a
+ * file it created if nothing was written to it and nobody else may be writing to it, closes. What
  * is left in the target is added to *error, which is set.
  */
-void zs_target_abandon(struct zs_target *target, const struct zs_plan *plan, uint64_t done_bytes,
-                       uint64_t excess_bytes, struct zs_error *error);
+void zs_target_abandon(struct zs_target *target, const struct zs_plan *plan,
+                       const struct zs_written *written, struct zs_error *error);
 
 /* Closes what is still open (a plan that was never carried out) and frees. */
 void zs_target_free(struct zs_target *target);

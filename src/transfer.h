@@ -12,8 +12,9 @@
 /*
  * Carries out a plan from the opening of the target to its close. 0, or -1 with *error; either way
  * *done_bytes of the slice are in the target, and standard input stands behind the last byte used.
+ * A plan that counts from a stream's end is made anew when that is known.
  */
-int zs_transfer(const struct zs_plan *plan, struct zs_source *source, struct zs_target *target,
+int zs_transfer(struct zs_plan *plan, struct zs_source *source, struct zs_target *target,
                 struct zs_stats *stats, uint64_t *done_bytes, struct zs_error *error);
 
 #endif

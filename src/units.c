@@ -107,3 +107,11 @@ int zs_units_parse_position(const char *text, struct zs_position *position)
     *position = (struct zs_position){.distance_bytes = distance_bytes, .from_end = from_end};
     return 0;
 }
+
+bool zs_units_is_bare(const char *text)
+{
+    size_t length = strlen(text);
+    bool hexadecimal = strstr(text, "0x") != NULL;
+
+    return length > 0 && (hexadecimal || (text[length - 1] >= '0' && text[length - 1] <= '9'));
+}

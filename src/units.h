@@ -34,4 +34,7 @@ int zs_units_parse_size(const char *text, uint64_t *size_bytes);
 /* As zs_units_parse_size, for a POS. */
 int zs_units_parse_position(const char *text, struct zs_position *position);
 
+/* Whether a number of the grammar has no suffix, so that it may count something else than bytes. */
+bool zs_units_is_bare(const char *text);
+
 #endif

@@ -1,11 +1,12 @@
 /*
  * buffer: read into memory of the program's own, write from there. For what the kernel cannot copy
- * by itself: most /proc files, eventfd and its like, streams to O_APPEND targets, terminals. It
- * also gives the true errno where the in-kernel ways hide it (/dev/full, kernel 6.18), and the
- * certain end.
+ * by itself: most /proc files, eventfd and its like, streams to O_APPEND targets, terminals; and
+ * for short pieces with gaps between them, which it gathers. It also gives the true errno where the
+ * in-kernel ways hide it (/dev/full, kernel 6.18), and the certain end.
  */
 
 #include "engine.h"
+#include "gather.h"
 #include "sys.h"
 #include "view.h"
 
@@ -19,10 +20,22 @@
  */
 enum { BUFFER_BYTES = 256 * 1024 };
 
+/*
+ * Of a file whose gaps between pieces are at least this long, each piece is read by itself; shorter
+ * gaps are read along.
+ */
+enum { LONG_GAP_BYTES = 4096 };
+
 struct buffer {
     struct zs_view unwritten; /* what was read and is not in the target yet */
+    uint64_t stream_offset;   /* how far behind the range's first byte a stream stands */
     unsigned char memory[BUFFER_BYTES];
 };
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
 
 static const char *refuse(const struct zs_facts *source, const struct zs_facts *target)
 {
@@ -33,24 +46,79 @@ static const char *refuse(const struct zs_facts *source, const struct zs_facts *
 
 static int open_buffer(const struct zs_copy *copy, void **state)
 {
-    (void)copy;
     struct buffer *buffer = malloc(sizeof *buffer);
     if (!buffer)
         return -ENOMEM;
     buffer->unwritten = (struct zs_view){0};
+    buffer->stream_offset = zs_copy_used_bytes(copy);
     *state = buffer;
     return 0;
 }
 
-static ssize_t fill(const struct zs_copy *copy, struct buffer *buffer)
+/*
+ * Reads the next bytes of a file into the free part of memory, behind `kept` bytes of the range
+ * that are there already, and gathers them. How many of the range's bytes that adds, 0 at the end,
+ * or -errno.
+ */
+static ssize_t read_file(const struct zs_copy *copy, struct buffer *buffer, size_t kept)
 {
-    size_t most = zs_copy_most(copy, BUFFER_BYTES);
+    const struct zs_range *range = &copy->range;
+    uint64_t index = copy->done_bytes + kept;
+    uint64_t last = copy->done_bytes + copy->remaining_bytes - 1;
+    uint64_t offset = zs_range_offset(range, index);
+    uint64_t span_bytes = zs_range_offset(range, last) + 1 - offset;
+
+    if (copy->scattered || range->stride_bytes - range->piece_bytes >= LONG_GAP_BYTES)
+        span_bytes = least(span_bytes, zs_range_run(range, index));
+    ssize_t got =
+        zs_sys_pread(copy->source_fd, buffer->memory + kept,
+                     (size_t)least(span_bytes, BUFFER_BYTES - kept), copy->source_start + offset);
+    return got <= 0 ? got : (ssize_t)zs_gather(range, index, buffer->memory + kept, (size_t)got);
+}
+
+/* Of pieces with gaps as much as makes the write worth its while. */
+static ssize_t fill_from_file(const struct zs_copy *copy, struct buffer *buffer)
+{
+    bool gathers = !copy->scattered && !zs_range_is_contiguous(&copy->range);
+    size_t kept = 0;
+    ssize_t got;
+
+    do {
+        got = read_file(copy, buffer, kept);
+        if (got > 0)
+            kept += (size_t)got;
+    } while (gathers && got > 0 && kept < BUFFER_BYTES / 2 && kept < copy->remaining_bytes);
+    return kept > 0 ? (ssize_t)kept : got; /* an error after some bytes is met again */
+}
+
+static ssize_t read_stream(const struct zs_copy *copy, struct buffer *buffer, uint64_t most_bytes)
+{
+    size_t most = (size_t)least(most_bytes, BUFFER_BYTES);
     ssize_t got = copy->source->positioned
-                      ? zs_sys_pread(copy->source_fd, buffer->memory, most, copy->source_position)
+                      ? zs_sys_pread(copy->source_fd, buffer->memory, most,
+                                     copy->source_start + buffer->stream_offset)
                       : zs_sys_read(copy->source_fd, buffer->memory, most);
     if (got > 0)
-        buffer->unwritten = (struct zs_view){.bytes = buffer->memory, .length_bytes = (size_t)got};
+        buffer->stream_offset += (uint64_t)got;
     return got;
+}
+
+/* As much as comes: a stream's reader is not kept waiting. */
+static ssize_t fill_from_stream(const struct zs_copy *copy, struct buffer *buffer)
+{
+    uint64_t offset = zs_range_offset(&copy->range, copy->done_bytes);
+
+    while (buffer->stream_offset < offset) {
+        ssize_t dropped = read_stream(copy, buffer, offset - buffer->stream_offset);
+        if (dropped <= 0)
+            return dropped;
+    }
+    ssize_t got = read_stream(copy, buffer,
+                              copy->scattered ? zs_copy_most(copy, BUFFER_BYTES)
+                                              : zs_copy_span(copy, BUFFER_BYTES));
+    return got <= 0
+               ? got
+               : (ssize_t)zs_gather(&copy->range, copy->done_bytes, buffer->memory, (size_t)got);
 }
 
 static struct zs_step step(const struct zs_copy *copy, void *state)
@@ -58,11 +126,16 @@ static struct zs_step step(const struct zs_copy *copy, void *state)
     struct buffer *buffer = state;
 
     if (buffer->unwritten.length_bytes == 0) {
-        ssize_t got = fill(copy, buffer);
+        ssize_t got =
+            copy->source->sized ? fill_from_file(copy, buffer) : fill_from_stream(copy, buffer);
         if (got < 0)
             return zs_step_of_error(got, ZS_END_SOURCE);
         if (got == 0)
-            return (struct zs_step){.verdict = ZS_STEP_END};
+            return (struct zs_step){
+                .verdict = ZS_STEP_END,
+                .trailing_bytes =
+                    copy->source->sized ? 0 : buffer->stream_offset - zs_copy_used_bytes(copy)};
+        buffer->unwritten = (struct zs_view){.bytes = buffer->memory, .length_bytes = (size_t)got};
     }
 
     ssize_t written =

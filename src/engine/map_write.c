@@ -51,7 +51,7 @@ static int next_piece(const struct zs_copy *copy, struct mapping *mapping, struc
     *piece = zs_window_view(&mapping->window, position, piece_bytes);
     if (piece->length_bytes == 0) {
         int moved = zs_window_move(&mapping->window, copy->source_fd, position,
-                                   zs_copy_most(copy, WINDOW_BYTES));
+                                   zs_copy_span(copy, WINDOW_BYTES));
         if (moved < 0)
             return moved;
         *piece = zs_window_view(&mapping->window, position, piece_bytes);
