@@ -38,12 +38,24 @@ ssize_t zs_sys_write(int fd, const void *bytes, size_t length_bytes)
     return RETRY(write(fd, bytes, cap(length_bytes)));
 }
 
-ssize_t zs_sys_splice(int source_fd, const uint64_t *source_position, int target_fd,
-                      size_t length_bytes)
+static ssize_t splice_with(int source_fd, const uint64_t *source_position, int target_fd,
+                           size_t length_bytes, unsigned flags)
 {
     off_t position = source_position ? (off_t)*source_position : 0;
     return RETRY(splice(source_fd, source_position ? &position : NULL, target_fd, NULL,
-                        cap(length_bytes), SPLICE_F_MOVE));
+                        cap(length_bytes), SPLICE_F_MOVE | flags));
+}
+
+ssize_t zs_sys_splice(int source_fd, const uint64_t *source_position, int target_fd,
+                      size_t length_bytes)
+{
+    return splice_with(source_fd, source_position, target_fd, length_bytes, 0);
+}
+
+ssize_t zs_sys_splice_at_once(int source_fd, const uint64_t *source_position, int target_fd,
+                              size_t length_bytes)
+{
+    return splice_with(source_fd, source_position, target_fd, length_bytes, SPLICE_F_NONBLOCK);
 }
 
 ssize_t zs_sys_sendfile(int target_fd, int source_fd, uint64_t source_position, size_t length_bytes)

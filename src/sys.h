@@ -23,6 +23,10 @@ ssize_t zs_sys_write(int fd, const void *bytes, size_t length_bytes);
 /* source_position: where to read, not changed; NULL reads at the descriptor's own position. */
 ssize_t zs_sys_splice(int source_fd, const uint64_t *source_position, int target_fd,
                       size_t length_bytes);
+
+/* As zs_sys_splice; -EAGAIN where it would have to wait for a pipe. */
+ssize_t zs_sys_splice_at_once(int source_fd, const uint64_t *source_position, int target_fd,
+                              size_t length_bytes);
 ssize_t zs_sys_sendfile(int target_fd, int source_fd, uint64_t source_position,
                         size_t length_bytes);
 

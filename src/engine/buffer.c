@@ -22,9 +22,10 @@ enum { BUFFER_BYTES = 256 * 1024 };
 
 /*
  * Of a file whose gaps between pieces are at least this long, each piece is read by itself; shorter
- * gaps are read along.
+ * gaps are read along. A quarter of 256 MiB, page cache to ext4, ms, gap read along / piece by
+ * piece: pieces of 1 KiB 41 / 67, 2 KiB 41 / 44, 4 KiB 42 / 31.
  */
-enum { LONG_GAP_BYTES = 4096 };
+enum { LONG_GAP_BYTES = 8192 };
 
 struct buffer {
     struct zs_view unwritten; /* what was read and is not in the target yet */

@@ -250,7 +250,12 @@ made_up_files() {
         rm out
         expect_failure 3 "$file" "it ended before the offset" -o $((size + 1)) "$file" out
         expect_failure 3 "$file" "it ended before the offset" -o $((size + 100000)) "$file" out
-        expect_failure 2 "$file" "is not known" -o -1 "$file" out
+        "$ZSLICE" -o -5 "$file" out
+        tail -c 5 expected | cmp - out
+        "$ZSLICE" -o 3 -e -2 "$file" out
+        tail -c +4 expected | head -c -2 | cmp - out
+        rm out
+        expect_failure 2 "$file" "is not known" --shard=1/2 "$file" out
         [ ! -e out ]
         expect_failure 3 "$file" "it ended 1 bytes before the end" -x -l $((size + 1)) "$file" out
         expect_same expected out

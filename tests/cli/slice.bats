@@ -370,11 +370,11 @@ END
     expect_same in out
 }
 
-@test "streams: a position from an end that is not known is refused" {
-    : | expect_failure 2 "standard input" "the end of a pipe is not known" -o -5 - out
-    : | expect_failure 2 "standard input" "the end of a pipe is not known" -e -5 - out
-    : | expect_failure 2 "standard input" "the end of a pipe is not known" -o -0 - out
-    expect_failure 2 /dev/zero "the end of a character device is not known" -o -5 /dev/zero out
+@test "streams: what needs an end that is not known is refused" {
+    : | expect_failure 2 "standard input" "the end of a pipe is not known" -r 0:1 -r -5: - out
+    : | expect_failure 2 "standard input" "the end of a pipe is not known" -r 0:-5 -r 7: - out
+    : | expect_failure 2 "standard input" "the end of a pipe is not known" --shard=1/2 - out
+    expect_failure 2 /dev/zero "the end of a character device is not known" --shard=1/2 /dev/zero out
     [ ! -e out ]
 }
 

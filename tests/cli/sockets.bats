@@ -116,7 +116,7 @@ serve() {
     peer run --target unix --collect got -- "$ZSLICE" --seek 1 in 2>err || [ $? -eq 2 ]
     expect_message "standard output" "a socket has no positions"
     [ ! -s got ]
-    printf 0123 | peer run --source unix --feed in -- "$ZSLICE" -o -1 - out 2>err || [ $? -eq 2 ]
+    peer run --source unix --feed in -- "$ZSLICE" --shard=1/2 - out 2>err || [ $? -eq 2 ]
     expect_message "standard input" "the end of a socket is not known"
     [ ! -e out ]
 }
