@@ -66,6 +66,14 @@ void zs_copy_begin(struct zs_copy *copy, const struct zs_range *range, uint64_t 
         locate(copy);
 }
 
+void zs_copy_extend(struct zs_copy *copy, uint64_t end_bytes)
+{
+    copy->bounded = true;
+    copy->remaining_bytes = end_bytes - copy->done_bytes;
+    if (copy->remaining_bytes > 0)
+        locate(copy);
+}
+
 uint64_t zs_copy_used_bytes(const struct zs_copy *copy)
 {
     return copy->done_bytes ? zs_range_offset(&copy->range, copy->done_bytes - 1) + 1 : 0;

@@ -46,6 +46,12 @@ struct zs_copy {
 void zs_copy_begin(struct zs_copy *copy, const struct zs_range *range, uint64_t source_start,
                    uint64_t target_start);
 
+/*
+ * Lets the copy go on up to the range's byte number end_bytes, which is not less than done_bytes:
+ * for a range whose length becomes known bit by bit.
+ */
+void zs_copy_extend(struct zs_copy *copy, uint64_t end_bytes);
+
 /* How far behind the range's first byte the last one that was copied ends; 0 if none was. */
 uint64_t zs_copy_used_bytes(const struct zs_copy *copy);
 

@@ -404,7 +404,6 @@ static int copy_held_back(struct run *run, const struct zs_part *part)
     bool ended = false;
 
     zs_copy_begin(&copy, range, range->start, part->target_position);
-    copy.bounded = true;
     while (!ended) {
         if (receive(run, &ended) < 0)
             return -1;
@@ -413,8 +412,7 @@ static int copy_held_back(struct run *run, const struct zs_part *part)
         known_end = run->source_offset - run->plan->hold_bytes;
         if (known_end <= range->start)
             continue;
-        uint64_t known_bytes = zs_range_count_within(range, known_end - range->start);
-        copy.remaining_bytes = known_bytes - copy.done_bytes;
+        zs_copy_extend(&copy, zs_range_count_within(range, known_end - range->start));
         if (run_copy(run, part, &copy) < 0)
             return -1;
         if (copy.source_ended)

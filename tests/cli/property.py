@@ -271,8 +271,6 @@ class Expected:
             start, stop = case.field.start, case.field.stop
             if any(n and n.value > record for n in (start, stop)):
                 return True
-            first = (start.scaled(1) % record if start.scaled(1) or not start.from_end else record) \
-                if start and record > 1 else None
             # Spelled out: -0 is the record's end, and -record its start.
             first = 0 if not start else record - start.value if start.from_end else start.value
             last = record if not stop else record - stop.value if stop.from_end else stop.value
@@ -364,10 +362,10 @@ class Expected:
                 return
             self.held()
             return
-        huge = any(abs(n.scaled(case.record)) >= 2**62 for s in case.slices for n in s.numbers())
+        huge = case_is_huge(case)
         order = self.order(ends_at_end)
         if order == "wrong":
-            self.refuse(2)
+            self.refuse(*({2, 3} if case.exact else {2}))  # both are at fault, in either order
             return
         for i, s in enumerate(case.slices):
             start, stop = self.asked(s, size)
@@ -385,11 +383,17 @@ class Expected:
                 self.left = size
                 break
             self.take(begin, selected)
+            reads_on = self.reads_on(s, start, stop, ends_at_end[i])
+            if status and not reads_on:
+                # What is missing lies behind the last byte selected, and a stream is not read on.
+                self.statuses = {0, 3}
+                self.left = None
+                return
             if status:
                 self.statuses = {3}
                 self.left = size
                 break
-            if ends_at_end[i] or stop > size and self.reads_to(s, start, stop) > size:
+            if reads_on:
                 self.left = size
         if huge and (case.exact or case.place == "keep"):
             self.statuses.add(2)
@@ -411,6 +415,13 @@ class Expected:
                 return start
         return start + min(at + last, length)
 
+    def reads_on(self, s, start, stop, to_the_end):
+        """Whether the stream's end is met."""
+        if self.case.field_range[0] == self.case.field_range[1]:
+            return False
+        return to_the_end or stop > self.case.size and \
+            self.reads_to(s, start, stop) > self.case.size
+
     def held(self):
         """Its size is known in the end, so it is as a file of that size."""
         s = self.case.slices[0]
@@ -421,6 +432,8 @@ class Expected:
         else:
             self.take(begin, selected)
             self.statuses = {status}
+        if case_is_huge(self.case):
+            self.statuses.add(2)
         self.left = None  # held: all of it was read
 
     def order(self, ends_at_end):
@@ -462,6 +475,11 @@ class Expected:
         if case.truncate and 0 in self.statuses:
             del old[end:]
         return bytes(old)
+
+
+def case_is_huge(case):
+    """A target has no such positions, which is refused before the stream is known to be shorter."""
+    return any(abs(n.scaled(case.record)) >= 2**62 for s in case.slices for n in s.numbers())
 
 
 def put(content, position, piece):

@@ -28,6 +28,25 @@ struct bench {
     struct zs_copy copy;
 };
 
+static void bench_slice(struct bench *bench, uint64_t start, uint64_t length)
+{
+    struct zs_range range = zs_range_contiguous(start, length);
+    zs_copy_begin(&bench->copy, &range, start, 0);
+}
+
+static void bench_bound(struct bench *bench, uint64_t length)
+{
+    bench_slice(bench, 0, length);
+}
+
+/* To wherever the source ends. */
+static void bench_unbound(struct bench *bench, uint64_t start)
+{
+    struct zs_range range = zs_range_contiguous(start, 0);
+    range.bounded = false;
+    zs_copy_begin(&bench->copy, &range, start, 0);
+}
+
 static void bench_begin(struct bench *bench, int source_fd, int target_fd)
 {
     *bench = (struct bench){.copy = {.source_fd = source_fd, .target_fd = target_fd}};
@@ -38,12 +57,7 @@ static void bench_begin(struct bench *bench, int source_fd, int target_fd)
     bench->copy.source_name = "in";
     bench->copy.target_name = "out";
     bench->copy.stats = &bench->stats;
-}
-
-static void bench_bound(struct bench *bench, uint64_t length)
-{
-    bench->copy.bounded = true;
-    bench->copy.remaining_bytes = length;
+    bench_unbound(bench, 0);
 }
 
 /*
@@ -201,7 +215,8 @@ static void expect_copied(struct file_copy *file)
     struct zs_copy *copy = &file->bench.copy;
     ck_assert_uint_eq(copy->done_bytes, LENGTH);
     ck_assert_uint_eq(copy->remaining_bytes, 0);
-    ck_assert_uint_eq(copy->source_position, LENGTH);
+    ck_assert_uint_eq(zs_copy_used_bytes(copy), LENGTH);
+    ck_assert_uint_eq(copy->target_position, LENGTH);
     ck_assert_uint_eq(copy->excess_bytes, 0);
     ck_assert(!copy->source_ended);
     ck_assert_int_eq(file->bench.error.kind, ZS_ERROR_NONE);
@@ -280,13 +295,12 @@ START_TEST(a_slice_in_the_middle_of_a_file_is_copied_across_engines)
 {
     struct file_copy file;
     file_copy_begin(&file);
-    file.bench.copy.source_position = 200;
-    bench_bound(&file.bench, 500);
+    bench_slice(&file.bench, 200, 500);
 
     first_script = SCRIPT(MOVES(77), CANNOT(EINVAL, ZS_END_TARGET));
     ck_assert_int_eq(run(&file, 2), 0);
     ck_assert_uint_eq(file.bench.copy.done_bytes, 500);
-    ck_assert_uint_eq(file.bench.copy.source_position, 700);
+    ck_assert_uint_eq(zs_copy_used_bytes(&file.bench.copy), 500);
     ck_assert_uint_eq(second_script.first_position, 277);
     expect_content(file.bench.copy.target_fd, file.bytes + 200, 500);
     file_copy_end(&file);
@@ -435,8 +449,7 @@ START_TEST(without_a_bound_the_copy_goes_to_the_end)
 {
     struct file_copy file;
     file_copy_begin(&file);
-    file.bench.copy.bounded = false;
-    file.bench.copy.remaining_bytes = 0;
+    bench_unbound(&file.bench, 0);
 
     first_script = SCRIPT(MOVES(100), SAYS_END);
     ck_assert_int_eq(run(&file, 2), 0);
@@ -861,7 +874,8 @@ START_TEST(what_was_taken_beyond_the_new_end_is_excess)
     ck_assert_int_eq(run(&file, 2), excess ? -1 : 0);
     ck_assert_uint_eq(file.bench.copy.done_bytes, shrinks[_i].done);
     ck_assert_uint_eq(file.bench.copy.excess_bytes, shrinks[_i].excess);
-    ck_assert_uint_eq(file.bench.copy.source_position, shrinks[_i].done);
+    ck_assert_uint_eq(zs_copy_used_bytes(&file.bench.copy), shrinks[_i].done);
+    ck_assert_uint_eq(file.bench.copy.target_position, shrinks[_i].done);
     ck_assert_uint_eq(file.bench.stats.engines[first.id].bytes, shrinks[_i].done);
     ck_assert_int_eq(file.bench.copy.source_ended, !excess);
     if (excess) {
@@ -1069,9 +1083,10 @@ static void cross(const struct crossing *crossing)
 
     bench_begin(&bench, source.fd, target.fd);
     ck_assert_ptr_null(crossing->engine->refuse(&bench.source, &bench.target));
-    bench.copy.source_position = skipped;
-    bench.copy.bounded = crossing->bounded;
-    bench.copy.remaining_bytes = crossing->bounded ? crossing->length : 0;
+    if (crossing->bounded)
+        bench_slice(&bench, skipped, crossing->length);
+    else
+        bench_unbound(&bench, skipped);
     if (flows)
         start(&writer, feed);
     if (is_flow(crossing->to)) {
@@ -1172,7 +1187,7 @@ START_TEST(a_file_without_a_size_is_copied_to_its_end)
     ck_assert_int_gt(length, 7);
 
     bench_begin(&bench, source, scratch_file("", 0));
-    bench.copy.source_position = 7;
+    bench_unbound(&bench, 7);
     if (zs_engines[_i]->refuse(&bench.source, &bench.target))
         return;
     const struct zs_engine *const engines[] = {zs_engines[_i], &zs_engine_buffer};
@@ -1262,7 +1277,7 @@ END_TEST
 
 START_TEST(a_step_may_move_what_remains_or_the_most_it_wants)
 {
-    struct zs_copy copy = {.bounded = true};
+    struct zs_copy copy = {.bounded = true, .run_bytes = UINT64_MAX};
     static const uint64_t remaining[] = {1, 4095, 4096, 4097, UINT64_MAX};
 
     for (int i = 0; i < ROWS(remaining); i++) {

@@ -52,7 +52,7 @@ START_TEST(a_run_that_did_nothing)
     char *json = masked_json(&report);
 
     ck_assert_str_eq(json, "{\"version\":#,\"source\":\"-\",\"target\":\"-\",\"bytes\":0,"
-                           "\"seconds\":0.000000000,\"bytes_per_second\":0,\"ranges\":1,"
+                           "\"seconds\":0.000000000,\"bytes_per_second\":0,\"ranges\":0,"
                            "\"user_copied_bytes\":0,\"engines\":{},\"refused\":{}," MEMORY
                            "\"complete\":false,\"exit_status\":2}\n");
     free(json);
@@ -72,6 +72,7 @@ START_TEST(a_run_that_tried_everything)
     struct zs_report report = {.source = "in",
                                .target = "out",
                                .bytes = 5001,
+                               .ranges = 17,
                                .nanoseconds = 2000000001,
                                .complete = true,
                                .stats = &busy};
@@ -79,7 +80,7 @@ START_TEST(a_run_that_tried_everything)
 
     ck_assert_str_eq(json,
                      "{\"version\":#,\"source\":\"in\",\"target\":\"out\",\"bytes\":5001,"
-                     "\"seconds\":2.000000001,\"bytes_per_second\":2500,\"ranges\":1,"
+                     "\"seconds\":2.000000001,\"bytes_per_second\":2500,\"ranges\":17,"
                      "\"user_copied_bytes\":905,"
                      "\"engines\":{\"sendfile\":{\"bytes\":4096,\"calls\":2},"
                      "\"buffer\":{\"bytes\":18446744073709551615,\"calls\":18}},"

@@ -40,9 +40,23 @@ static void begin(struct zs_target *target, const char *path, const struct zs_pl
     ck_assert_int_eq(zs_target_prepare(target, plan, &error), 0);
 }
 
+/* What engines leave that have put `done` bytes, and `excess` behind them, where the plan has them.
+ */
+static struct zs_written wrote(const struct zs_plan *plan, uint64_t done, uint64_t excess)
+{
+    return (struct zs_written){.done_bytes = done,
+                               .excess_bytes = excess,
+                               .end = plan->target_position + done,
+                               .furthest_end = plan->target_position + done};
+}
+
+static const struct zs_written nothing;
+
 static void finish(struct zs_target *target, const struct zs_plan *plan, uint64_t done)
 {
-    ck_assert_int_eq(zs_target_finish(target, plan, done, &error), 0);
+    struct zs_written written = wrote(plan, done, 0);
+
+    ck_assert_int_eq(zs_target_finish(target, plan, &written, &error), 0);
     ck_assert_int_eq(target->fd, -1);
     zs_target_free(target);
 }
@@ -51,8 +65,10 @@ static void finish(struct zs_target *target, const struct zs_plan *plan, uint64_
 static void abandon(struct zs_target *target, const struct zs_plan *plan, uint64_t done,
                     uint64_t excess)
 {
+    struct zs_written written = wrote(plan, done, excess);
+
     (void)zs_error_set(&error, ZS_ERROR_TRANSFER, target->name, "writing", EIO, NULL);
-    zs_target_abandon(target, plan, done, excess, &error);
+    zs_target_abandon(target, plan, &written, &error);
     ck_assert_int_eq(target->fd, -1);
     ck_assert_int_eq(error.code, EIO);
     zs_target_free(target);
@@ -165,7 +181,7 @@ START_TEST(a_missing_folder_is_refused_with_a_hint)
     ck_assert_int_eq(zs_target_open(&target, &whole, &error), -1);
     expect_refused("creating", ENOENT);
     ck_assert_ptr_nonnull(strstr(error.detail, "folder"));
-    zs_target_abandon(&target, &whole, 0, 0, &error);
+    zs_target_abandon(&target, &whole, &nothing, &error);
     zs_target_free(&target);
 }
 END_TEST
@@ -178,7 +194,7 @@ START_TEST(a_file_that_appears_meanwhile_is_not_taken)
     make_file("out", "theirs", 6);
     ck_assert_int_eq(zs_target_open(&target, &whole, &error), -1);
     expect_refused("creating", EEXIST);
-    zs_target_abandon(&target, &whole, 0, 0, &error);
+    zs_target_abandon(&target, &whole, &nothing, &error);
     zs_target_free(&target);
     expect_file("out", "theirs", 6);
 }
@@ -195,7 +211,7 @@ START_TEST(a_file_that_is_replaced_meanwhile_is_not_taken)
     ck_assert_int_eq(zs_target_open(&target, &whole, &error), -1);
     expect_refused("opening", 0);
     ck_assert_ptr_nonnull(strstr(error.detail, "another file"));
-    zs_target_abandon(&target, &whole, 0, 0, &error);
+    zs_target_abandon(&target, &whole, &nothing, &error);
     ck_assert_int_eq(target.fd, -1);
     zs_target_free(&target);
     expect_file("out", "theirs", 6);
@@ -473,7 +489,7 @@ START_TEST(a_cut_that_fails_is_reported_and_the_file_is_closed)
     int readable = open("out", O_RDONLY | O_CLOEXEC);
     ck_assert_int_ge(dup3(readable, target.fd, O_CLOEXEC), 0);
     int fd = target.fd;
-    ck_assert_int_eq(zs_target_finish(&target, &plan, 0, &error), -1);
+    ck_assert_int_eq(zs_target_finish(&target, &plan, &nothing, &error), -1);
     ck_assert_int_eq(error.kind, ZS_ERROR_TRANSFER);
     ck_assert_str_eq(error.operation, "truncating");
     ck_assert_int_eq(target.fd, -1);
@@ -582,7 +598,7 @@ static void fail_to_prepare(struct zs_target *target, const struct zs_plan *plan
     ck_assert_int_eq(error.kind, ZS_ERROR_TRANSFER);
     ck_assert_str_eq(error.operation, "reserving space");
     ck_assert_int_eq(error.code, ENOSPC);
-    zs_target_abandon(target, plan, 0, 0, &error);
+    zs_target_abandon(target, plan, &nothing, &error);
     zs_target_free(target);
 }
 
