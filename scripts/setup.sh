@@ -4,7 +4,7 @@ set -eu
 
 packages="cmake gcc libc6-dev libpopt-dev make pkg-config"
 tests="bats btrfs-progs check clang clang-format e2fsprogs git jq libclang-rt-dev mandoc mount
-    procps python3 shellcheck strace util-linux xfsprogs"
+    parallel procps python3 shellcheck strace util-linux xfsprogs"
 
 [ "${1:-}" = --tests ] && packages="$packages $tests"
 

@@ -12,6 +12,7 @@
  *
  * - zs_options_parse(): argv to values; the only user of libpopt
  *     - options.[ch]
+ *     - slice.[ch]     (the slice language: ranges, fields, shards)
  *     - units.[ch]     (the number grammar)
  *
  * - zs_source_open(), zs_target_examine(): what both ends are
@@ -21,12 +22,14 @@
  *
  * - zs_plan_make(): options and facts to a plan, or a refusal; pure
  *     - plan.[ch]      (placement, same-file check, choice of engines)
- *     - range.[ch]     (slice algebra)
+ *     - range.[ch]     (slice algebra: which bytes these are)
  *
  * - zs_transfer(): carries a plan out
  *     - transfer.[ch]  (the order of things)
  *     - engine.[ch]    (the driver: fallback, ends, waiting; read its opening comment)
  *     - engine/        (splice, sendfile, map-write, buffer: one way to move bytes each)
+ *     - gather.[ch]    (short pieces, moved together in memory)
+ *     - spool.[ch]     (the end of a stream, held until it is known)
  *     - view.[ch]      (views and windows of a mapped file)
  *
  * - zs_report_json(), zs_report_summary(): what it amounted to

@@ -61,8 +61,9 @@ int zs_spool_open(struct zs_spool *spool, uint64_t keep_bytes, struct zs_error *
     if (spool->fd < 0) {
         int code = -spool->fd;
         spool->fd = -1;
-        return zs_error_set(error, ZS_ERROR_TRANSFER, where, "creating a temporary file", code,
-                            "the end of the stream is held there; TMPDIR names another folder");
+        return zs_error_set(
+            error, ZS_ERROR_TRANSFER, where, "creating a temporary file", code,
+            "the end of the stream is to be held there; TMPDIR can name another folder");
     }
     int examined = zs_facts_of_descriptor(spool->fd, &spool->facts);
     if (examined < 0)

@@ -36,6 +36,10 @@ prepare_files() {
     random_file work/in 20000
     random_file work/disk.img 65536
     random_file work/out 8
+    random_file work/boot.bin 700
+    random_file work/payload.ref 5000
+    { printf '#!/bin/sh\nexit\n__PAYLOAD__\n' && cat work/payload.ref; } >work/installer
+    cp work/disk.img work/disk.before
     random_file work/log 100
     cp work/out work/out.before
     cp work/log work/log.before
@@ -47,6 +51,44 @@ check_result() {
     'zslice --offset 1024 in out') tail -c +1025 in | cmp - out ;;
     'zslice --offset 1 --end 3 in out') head -c 3 in | tail -c 2 | cmp - out ;;
     'zslice --offset -4 in out') tail -c 4 in | cmp - out ;;
+    'zslice --range 10:100:3 in out')
+        python3 -c 'import sys; sys.stdout.buffer.write(sys.stdin.buffer.read()[10:100:3])' <in | cmp - out
+        ;;
+    'zslice --range 0:100:2 in out')
+        python3 -c 'import sys; sys.stdout.buffer.write(sys.stdin.buffer.read()[0:100:2])' <in | cmp - out
+        ;;
+    'zslice --offset '*' installer payload') cmp payload.ref payload ;;
+    'zslice --seek 1s boot.bin disk.img')
+        cp disk.before expected && dd if=boot.bin of=expected bs=512 seek=1 conv=notrunc status=none &&
+            cmp expected disk.img
+        ;;
+    'zslice --offset -4K in out') tail -c 4096 in | cmp - out ;;
+    'seq 5000 | zslice --offset -4K > out') seq 5000 | tail -c 4096 | cmp - out ;;
+    'seq 5000 | zslice --end -2 > out') seq 5000 | head -c -2 | cmp - out ;;
+    'seq 1000 | zslice --end -2 > out') seq 1000 | head -c -2 | cmp - out ;;
+    'zslice -r 0:512 -r 4K+1K -r -512: in out')
+        { head -c 512 in && dd if=in bs=1K skip=4 count=1 status=none && tail -c 512 in; } | cmp - out
+        ;;
+    'zslice --record 16 --offset 100B --field 4:8 in column')
+        python3 -c 'import sys
+view = memoryview(sys.stdin.buffer.read())[100:]
+for i in range(0, len(view), 16): sys.stdout.buffer.write(view[i + 4:i + 8])' <in | cmp - column
+        ;;
+    'zslice --record 16 --range 100B::10 in records')
+        python3 -c 'import sys
+view = memoryview(sys.stdin.buffer.read())[100:]
+for i in range(0, len(view), 160): sys.stdout.buffer.write(view[i:i + 16])' <in | cmp - records
+        ;;
+    'for part in 1 2 3 4; do'*)
+        # In blocks of 4 KiB that the file has 4.9 of, the bounds are 1, 2 and 3.
+        split --bytes=4096 --numeric-suffixes=1 --suffix-length=1 in reference. &&
+            cat reference.4 reference.5 >last && cmp reference.1 part.1 && cmp reference.2 part.2 &&
+            cmp reference.3 part.3 && cmp last part.4
+        ;;
+    'zslice --shard 2/4 --align 4K in part.2')
+        dd if=in bs=4K skip=1 count=1 status=none | cmp - part.2
+        ;;
+    'parallel zslice '*) cmp in out ;;
     'zslice --offset 16s --length 8s disk.img partition')
         dd if=disk.img bs=512 skip=16 count=8 status=none | cmp - partition
         ;;
@@ -105,7 +147,7 @@ run_documented() {
         cd ..
         count+=1
     done
-    [ "$count" -ge 9 ]
+    [ "$count" -ge 16 ]
 }
 
 @test "the recipes of the README do what they say" {
@@ -117,9 +159,9 @@ run_documented() {
 }
 
 @test "help and man page have the same options" {
-    [ "$(options_of_help | wc -l)" -ge 14 ]
+    [ "$(options_of_help | wc -l)" -ge 20 ]
     diff <(options_of_help) <(options_of_man_page)
-    [ "$(letters_of_help | wc -l)" -ge 7 ]
+    [ "$(letters_of_help | wc -l)" -ge 9 ]
     diff <(letters_of_help) <(letters_of_man_page)
 }
 
