@@ -5,7 +5,7 @@
 #
 #     scripts/bench.sh [FOLDER...]      (default: a folder in /tmp, and /dev/shm)
 #
-# ROUNDS (7) and MEBIBYTES (512) of the source can be set in the environment; zslice is the release
+# The Python programs are timed as whole processes, as everything is. ROUNDS (7) and MEBIBYTES (512) of the source can be set in the environment; zslice is the release
 # build.
 set -euo pipefail
 
@@ -41,6 +41,29 @@ compare() {
         }' times.log
 }
 
+# The Python that has numpy, if there is one: Debian's own may not be the first in PATH.
+numpy_python=
+for python in python3 /usr/bin/python3; do
+    if "$python" -c 'import numpy' 2>/dev/null; then
+        numpy_python=$python
+        break
+    fi
+done
+
+write_python_programs() {
+    cat >column_by_loop.py <<'PYTHON'
+with open("in", "rb") as source, open("out", "wb") as target:
+    view = memoryview(source.read())
+    for start in range(4, len(view), 16):
+        target.write(view[start:start + 4])
+PYTHON
+    cat >column_by_numpy.py <<'PYTHON'
+import numpy
+records = numpy.memmap("in", dtype=[("a", "<i4"), ("f", "<i4"), ("b", "<i8")], mode="r")
+records["f"].tofile("out")
+PYTHON
+}
+
 echo "$(uname -sr), $(nproc) processors, $mebibytes MiB, hot page cache, $rounds rounds"
 echo
 echo '| work | peer | its minimum | zslice'\''s minimum | ratio of minima | ratio of medians |'
@@ -51,6 +74,7 @@ for folder in "$@"; do
     trap 'rm -rf "$work"' EXIT
     cd "$work"
     head -c "${mebibytes}M" /dev/urandom >in
+    write_python_programs
     kind=$(df --output=fstype . | tail -n 1)
 
     compare "$rounds" "file to file, $kind" 'dd bs=1M iflag=skip_bytes skip=1024' \
@@ -61,6 +85,15 @@ for folder in "$@"; do
         'cat in | cat >/dev/null' 'zslice --offset 1024 in | cat >/dev/null'
     compare "$rounds" "pipe to file, $kind" 'cat' \
         'cat in | cat >out' 'cat in | zslice >out'
+    [ -z "$numpy_python" ] ||
+        compare "$rounds" "4 of every 16 bytes, $kind" 'numpy, memmap tofile' \
+            "$numpy_python column_by_numpy.py" 'zslice --record 16 --field 4:8 in out'
+    compare 3 "4 of every 16 bytes, $kind" 'Python, memoryview loop' \
+        'python3 column_by_loop.py' 'zslice --record 16 --field 4:8 in out'
+    for piece in 4K 16K 64K 1M; do
+        compare "$rounds" "a quarter, in pieces of $piece, $kind" 'the same amount in one piece' \
+            "zslice --length $((mebibytes / 4))M in out" "zslice --record $piece --range ::4 in out"
+    done
     compare 200 'one byte: the whole process' 'dd bs=1 count=1' \
         'dd if=in of=/dev/null bs=1 count=1' 'zslice --length 1 in /dev/null'
 

@@ -66,12 +66,26 @@ void zs_copy_begin(struct zs_copy *copy, const struct zs_range *range, uint64_t 
         locate(copy);
 }
 
-void zs_copy_extend(struct zs_copy *copy, uint64_t end_bytes)
+/*
+ * Goes to the next byte, in the target as well if that is scattered. 0, or a negative errno.
+ */
+static int go_to_next(struct zs_copy *copy)
+{
+    locate(copy);
+    if (!copy->scattered)
+        return 0;
+    uint64_t position = copy->target_start + zs_range_offset(&copy->range, copy->done_bytes);
+    if (position == copy->target_position)
+        return 0;
+    copy->target_position = position;
+    return zs_sys_seek(copy->target_fd, position);
+}
+
+int zs_copy_extend(struct zs_copy *copy, uint64_t end_bytes)
 {
     copy->bounded = true;
     copy->remaining_bytes = end_bytes - copy->done_bytes;
-    if (copy->remaining_bytes > 0)
-        locate(copy);
+    return copy->remaining_bytes > 0 ? go_to_next(copy) : 0;
 }
 
 uint64_t zs_copy_used_bytes(const struct zs_copy *copy)
@@ -204,19 +218,11 @@ static uint64_t excess_of_shrunk_source(const struct zs_copy *copy, uint64_t mov
  */
 static int move_on(struct zs_copy *copy, uint64_t moved_bytes)
 {
-    bool end_of_run = moved_bytes == copy->run_bytes;
-
     copy->done_bytes += moved_bytes;
     copy->target_position += moved_bytes;
     if (copy->bounded)
         copy->remaining_bytes -= moved_bytes;
-    if (copy->bounded && copy->remaining_bytes == 0)
-        return 0;
-    locate(copy);
-    if (!copy->scattered || !end_of_run)
-        return 0;
-    copy->target_position = copy->target_start + zs_range_offset(&copy->range, copy->done_bytes);
-    return zs_sys_seek(copy->target_fd, copy->target_position);
+    return copy->bounded && copy->remaining_bytes == 0 ? 0 : go_to_next(copy);
 }
 
 /* Books what arrived. -1 with *error if the source shrank below it. */

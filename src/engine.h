@@ -48,9 +48,10 @@ void zs_copy_begin(struct zs_copy *copy, const struct zs_range *range, uint64_t 
 
 /*
  * Lets the copy go on up to the range's byte number end_bytes, which is not less than done_bytes:
- * for a range whose length becomes known bit by bit.
+ * for a range whose length becomes known bit by bit. 0, or a negative errno if the target cannot be
+ * moved to where the next byte goes.
  */
-void zs_copy_extend(struct zs_copy *copy, uint64_t end_bytes);
+int zs_copy_extend(struct zs_copy *copy, uint64_t end_bytes);
 
 /* How far behind the range's first byte the last one that was copied ends; 0 if none was. */
 uint64_t zs_copy_used_bytes(const struct zs_copy *copy);

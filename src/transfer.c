@@ -412,7 +412,10 @@ static int copy_held_back(struct run *run, const struct zs_part *part)
         known_end = run->source_offset - run->plan->hold_bytes;
         if (known_end <= range->start)
             continue;
-        zs_copy_extend(&copy, zs_range_count_within(range, known_end - range->start));
+        int moved = zs_copy_extend(&copy, zs_range_count_within(range, known_end - range->start));
+        if (moved < 0)
+            return zs_error_set(run->error, ZS_ERROR_TRANSFER, run->target->name, "seeking", -moved,
+                                NULL);
         if (run_copy(run, part, &copy) < 0)
             return -1;
         if (copy.source_ended)
