@@ -456,7 +456,7 @@ class Expected:
             return "wrong"
         return result
 
-    def target(self):
+    def target(self, status):
         """The target's content afterwards; None: it does not exist."""
         case = self.case
         old = bytearray(case.old or b"")
@@ -472,7 +472,7 @@ class Expected:
         else:
             put(old, case.at, written)
             end = case.at + len(written)
-        if case.truncate and 0 in self.statuses:
+        if case.truncate and status == 0:
             del old[end:]
         return bytes(old)
 
@@ -577,7 +577,7 @@ def judge(case, run, expected):
         return f"{len(lines)} lines of messages"
     if lines and not lines[0].startswith("zslice: "):
         return "not a message of zslice"
-    content, wanted = run.content(), expected.target()
+    content, wanted = run.content(), expected.target(run.status)
     if run.status != 0 and wanted is not None and case.old is None and content is None \
             and not expected.pieces and case.place not in ("keep", "output", "position"):
         wanted = None  # it was created, nothing was written, so it was removed

@@ -40,6 +40,70 @@
 
 #define GIB ((uint64_t)1 << 30)
 
+/* As in plan.c, which has the measurements: shorter pieces are gathered in memory, and longer ones
+ * of a stream are copied one by one. */
+#define GATHER_BELOW_BYTES ((uint64_t)4096)
+#define PIECEWISE_BYTES    ((uint64_t)256 * 1024)
+
+/* Several ranges. */
+#define RANGES(...)                                                                                \
+    .ranges = (struct zs_slice[]){__VA_ARGS__},                                                    \
+    .range_count = sizeof((struct zs_slice[]){__VA_ARGS__}) / sizeof(struct zs_slice)
+#define SPAN(first, stop)                                                                          \
+    {                                                                                              \
+        .offset = {(first), false}, .has_end = true, .end = {(stop), false }                       \
+    }
+#define FROM(first)                                                                                \
+    {                                                                                              \
+        .offset = {(first), false }                                                                \
+    }
+#define LAST(distance)                                                                             \
+    {                                                                                              \
+        .offset = {(distance), true }                                                              \
+    }
+#define ALL_BUT_LAST(distance)                                                                     \
+    {                                                                                              \
+        .has_end = true, .end = {(distance), true }                                                \
+    }
+#define STEPS(first, stop, step)                                                                   \
+    {                                                                                              \
+        .offset = {(first), false}, .has_end = true, .end = {(stop), false}, .has_step = true,     \
+        .step_bytes = (step)                                                                       \
+    }
+#define RECORD(bytes)      .selection.record_bytes = (bytes)
+#define FIELD(first, size) .selection.field = {(first), (size)}
+#define SHARD(k, n)        .selection.shard = {(k), (n)}
+#define KEEP               .keep_offset = true
+
+/* The options of a row with what the parser puts in where it says nothing. */
+static struct zs_options complete(const struct zs_options *row)
+{
+    struct zs_options options = *row;
+    struct zs_selection *selection = &options.selection;
+
+    if (selection->record_bytes == 0)
+        selection->record_bytes = 1;
+    if (selection->field.start == 0 && selection->field.length_bytes == 0)
+        selection->field.length_bytes = selection->record_bytes;
+    if (selection->align_bytes == 0)
+        selection->align_bytes = selection->record_bytes;
+    return options;
+}
+
+/* Whether there is a plan; it is freed. For tests that want no more than that. */
+static bool is_planned(const struct zs_options *row, const struct zs_facts *source,
+                       const struct zs_facts *target)
+{
+    struct zs_options options = complete(row);
+    struct zs_plan plan;
+    struct zs_error error = {0};
+
+    int result = zs_plan_make(&options, source, target, &plan, &error);
+    zs_plan_free(&plan);
+    ck_assert_int_eq(result < 0, error.kind != ZS_ERROR_NONE);
+    return result == 0;
+}
+
 static const struct {
     struct zs_options options;
     struct zs_facts source;
@@ -92,15 +156,86 @@ static const struct {
      ZS_ERROR_SHORT, "in", "slicing", 0, "largest file position"},
     {{TO_FILE, OFFSET(INT64_MAX)}, {PROC_FILE, .position = 1}, {ABSENT},
      ZS_ERROR_SHORT, "in", "slicing", 0, "largest file position"},
-    /* a stream has no end to count from */
-    {{TO_FILE, BACKWARD(5)}, {PIPE(1)}, {ABSENT},
-     ZS_ERROR_REFUSED, "in", "slicing", 0, "the end of a pipe is not known"},
-    {{TO_FILE, BACKWARD(0)}, {STREAM(ZS_KIND_SOCKET)}, {ABSENT},
-     ZS_ERROR_REFUSED, "in", "slicing", 0, "a socket"},
-    {{TO_FILE, END_BACK(5)}, {STREAM(ZS_KIND_CHARACTER)}, {ABSENT},
+    /* what a stream cannot have */
+    {{TO_FILE, RANGES(SPAN(0, 2), LAST(5))}, {PIPE(1)}, {ABSENT},
+     ZS_ERROR_REFUSED, "in", "slicing", 0, "several ranges cannot have: the end of a pipe"},
+    {{TO_FILE, RANGES(ALL_BUT_LAST(5), FROM(2))}, {STREAM(ZS_KIND_SOCKET)}, {ABSENT},
+     ZS_ERROR_REFUSED, "in", "slicing", 0, "the end of a socket is not known"},
+    {{TO_FILE, RANGES(LAST(0), FROM(2))}, {STREAM(ZS_KIND_CHARACTER)}, {ABSENT},
      ZS_ERROR_REFUSED, "in", "slicing", 0, "a character device"},
-    {{TO_FILE, BACKWARD(5)}, {PROC_FILE}, {ABSENT},
+    {{TO_FILE, RANGES(SPAN(0, 2), LAST(5))}, {PROC_FILE}, {ABSENT},
      ZS_ERROR_REFUSED, "in", "slicing", 0, "a file without a size"},
+    {{TO_FILE, SHARD(1, 1)}, {PIPE(1)}, {ABSENT},
+     ZS_ERROR_REFUSED, "in", "slicing", 0, "--shard needs a known size: the end of a pipe"},
+    {{TO_FILE, SHARD(2, 3), LENGTH(100)}, {PROC_FILE}, {ABSENT},
+     ZS_ERROR_REFUSED, "in", "slicing", 0, "a file without a size"},
+    {{TO_FILE, RANGES(SPAN(0, 4), SPAN(3, 8))}, {PIPE(1)}, {ABSENT},
+     ZS_ERROR_REFUSED, "in", "slicing", 0, "range 2 begins before range 1 ends, and a pipe"},
+    {{TO_FILE, RANGES(SPAN(0, 4), SPAN(4, 8), SPAN(7, 7))}, {PIPE(1)}, {ABSENT},
+     ZS_ERROR_REFUSED, "in", "slicing", 0, "range 3 begins before range 2 ends"},
+    {{TO_FILE, RANGES(SPAN(4, 8), SPAN(0, 4))}, {PROC_FILE}, {ABSENT},
+     ZS_ERROR_REFUSED, "in", "slicing", 0, "range 2 begins before range 1 ends"},
+    {{TO_FILE, RANGES(FROM(4), SPAN(5, 5))}, {PIPE(1)}, {ABSENT},
+     ZS_ERROR_REFUSED, "in", "slicing", 0, "range 2 begins before range 1 ends"},
+    {{TO_FILE, RANGES(ALL_BUT_LAST(0), FROM(9))}, {PIPE(1)}, {ABSENT},
+     ZS_ERROR_REFUSED, "in", "slicing", 0, "range 2 begins before range 1 ends"},
+    {{TO_FILE, RANGES(STEPS(0, 10, 4), FROM(8))}, {PIPE(1)}, {ABSENT},
+     ZS_ERROR_REFUSED, "in", "slicing", 0, "range 2 begins before range 1 ends"},
+    /* what each range must be */
+    {{TO_FILE, RANGES(SPAN(0, 4), FROM(11), FROM(12))}, {REGULAR(10, 1)}, {ABSENT},
+     ZS_ERROR_SHORT, "in", "slicing", 0, "11 is beyond its end at 10"},
+    {{TO_FILE, RANGES(SPAN(0, 4), SPAN(8, 12)), .exact = true}, {REGULAR(10, 1)}, {ABSENT},
+     ZS_ERROR_SHORT, "in", "slicing", 0, "2 of the bytes asked for are not there"},
+    {{TO_FILE, RECORD(4), .exact = true}, {REGULAR(10, 1)}, {ABSENT},
+     ZS_ERROR_SHORT, "in", "slicing", 0, "the last record has only 2 of its 4 bytes"},
+    {{TO_FILE, RECORD(4), SHARD(1, 2), .exact = true}, {REGULAR(10, 1)}, {ABSENT},
+     ZS_ERROR_SHORT, "in", "slicing", 0, "the last record has only 2 of its 4 bytes"},
+    {{TO_FILE, RECORD(4), LENGTH(10), .exact = true}, {PIPE(1)}, {ABSENT},
+     ZS_ERROR_SHORT, "in", "slicing", 0, "the last record has only 2 of its 4 bytes"},
+    {{TO_FILE, RANGES(FROM(0), FROM(0))}, {BLOCK(1ULL << 63, 1)}, {PIPE(2)},
+     ZS_ERROR_REFUSED, "in", "reading", EOVERFLOW, "more than 2^64-1 bytes in all"},
+    {{TO_FILE, RANGES(SPAN(0, UINT64_MAX), SPAN(UINT64_MAX, UINT64_MAX)), .exact = true},
+     {PIPE(1)}, {ABSENT},
+     ZS_ERROR_REFUSED, "out", "writing", 0, "largest position"},
+    /* --keep-offset */
+    {{TO_FILE, KEEP}, {REGULAR(10, 1)}, {PIPE(2)},
+     ZS_ERROR_REFUSED, "out", "--keep-offset", 0, "pipe has no positions"},
+    {{TO_STDOUT, KEEP}, {REGULAR(10, 1)}, {STREAM(ZS_KIND_TERMINAL)},
+     ZS_ERROR_REFUSED, "stdout", "--keep-offset", 0, "terminal"},
+    {{TO_STDOUT, KEEP}, {REGULAR(10, 1)}, {REGULAR(10, 2), .append = true},
+     ZS_ERROR_REFUSED, "stdout", "--keep-offset", 0, "appending"},
+    {{TO_FILE, KEEP, .truncate = true}, {REGULAR(10, 1)}, {BLOCK(GIB, 2)},
+     ZS_ERROR_REFUSED, "out", "--truncate", 0, "block device"},
+    {{TO_FILE, KEEP}, {REGULAR(GIB + 1, 1)}, {BLOCK(GIB, 2)},
+     ZS_ERROR_REFUSED, "out", "writing", 0, "do not fit its 1073741824 bytes"},
+    {{TO_FILE, KEEP, RANGES(SPAN(0, 1), SPAN(GIB, GIB + 1))}, {REGULAR(2 * GIB, 1)},
+     {BLOCK(GIB, 2)},
+     ZS_ERROR_REFUSED, "out", "writing", 0, "1 bytes at position 1073741824 do not fit"},
+    {{TO_FILE, KEEP, RANGES(STEPS(0, GIB + 1, GIB))}, {REGULAR(2 * GIB, 1)}, {BLOCK(GIB, 2)},
+     ZS_ERROR_REFUSED, "out", "writing", 0, "1073741825 bytes at position 0 do not fit"},
+    {{TO_FILE, KEEP, OFFSET(GIB + 1)}, {PIPE(1)}, {BLOCK(GIB, 2)},
+     ZS_ERROR_REFUSED, "out", "writing", 0, "do not fit"},
+    {{TO_FILE, KEEP, OFFSET((uint64_t)INT64_MAX + 1)}, {PIPE(1)}, {ABSENT},
+     ZS_ERROR_REFUSED, "out", "writing", 0, "largest position"},
+    {{TO_FILE, KEEP, OFFSET(INT64_MAX), LENGTH(1), .exact = true}, {PIPE(1)}, {ABSENT},
+     ZS_ERROR_REFUSED, "out", "writing", 0, "largest position"},
+    {{TO_FILE, KEEP}, {BLOCK(1ULL << 63, 1)}, {ABSENT},
+     ZS_ERROR_REFUSED, "out", "writing", 0, "largest position"},
+    {{TO_FILE, KEEP}, {REGULAR(10, 1)}, {REGULAR(10, 1)},
+     ZS_ERROR_REFUSED, "out", "writing", 0, "the slice would overwrite itself"},
+    {{TO_STDOUT, KEEP, OFFSET(2)}, {REGULAR(10, 1), .position = 3}, {REGULAR(10, 1)},
+     ZS_ERROR_REFUSED, "stdout", "writing", 0, "the slice would overwrite itself"},
+    {{TO_FILE, KEEP}, {PROC_FILE}, {PROC_FILE},
+     ZS_ERROR_REFUSED, "out", "writing", 0, "the slice would overwrite itself"},
+    {{TO_FILE}, {PIPE(1)}, {PIPE(1)},
+     ZS_ERROR_REFUSED, "out", "writing", 0, "the same pipe"},
+    /* several ranges, one behind the other in a device or file */
+    {{TO_FILE, RANGES(SPAN(0, GIB), SPAN(0, 1))}, {REGULAR(GIB, 1)}, {BLOCK(GIB, 2)},
+     ZS_ERROR_REFUSED, "out", "writing", 0, "1 bytes at position 1073741824 do not fit"},
+    {{TO_FILE, RANGES(FROM(0), SPAN(0, 1))}, {REGULAR(INT64_MAX, 1)}, {ABSENT},
+     ZS_ERROR_REFUSED, "out", "writing", 0, "largest position"},
+    {{TO_FILE, RANGES(SPAN(0, 2), SPAN(6, 8)), SEEK(7)}, {REGULAR(10, 1)}, {REGULAR(10, 1)},
+     ZS_ERROR_REFUSED, "out", "writing", 0, "the slice would overwrite itself"},
     /* --seek */
     {{TO_FILE, SEEK(0)}, {REGULAR(10, 1)}, {PIPE(2)},
      ZS_ERROR_REFUSED, "out", "--seek", 0, "pipe"},
@@ -178,12 +313,13 @@ static const struct {
 
 START_TEST(a_plan_that_cannot_be_is_refused)
 {
+    struct zs_options options = complete(&refused[_i].options);
     struct zs_plan plan;
     struct zs_error error = {0};
 
-    ck_assert_int_eq(
-        zs_plan_make(&refused[_i].options, &refused[_i].source, &refused[_i].target, &plan, &error),
-        -1);
+    int result = zs_plan_make(&options, &refused[_i].source, &refused[_i].target, &plan, &error);
+    zs_plan_free(&plan);
+    ck_assert_msg(result == -1, "row %d is accepted, not '%s'", _i, refused[_i].detail);
     ck_assert_int_eq(error.kind, refused[_i].kind);
     ck_assert_str_eq(error.object, refused[_i].object);
     ck_assert_str_eq(error.operation, refused[_i].operation);
@@ -196,12 +332,27 @@ END_TEST
 #define EXPECT_RANGE(first, bytes)                                                                 \
     .range = {.start = (first), .length_bytes = (bytes), .bounded = true}
 
+/* The plan of a single range, but for the engines. */
+struct expectation {
+    struct zs_range range; /* without meaning for ZS_HOLD_TAIL */
+    uint64_t source_position;
+    bool exact;
+    enum zs_hold hold;
+    uint64_t hold_bytes;
+    enum zs_placement placement;
+    uint64_t target_position;
+    bool shared, scattered;
+    bool must_create;
+    bool cut_after;
+    uint64_t reserve_bytes;
+};
+
 static const struct {
     const char *name;
     struct zs_options options;
     struct zs_facts source;
     struct zs_facts target;
-    struct zs_plan expected; /* but for the engines */
+    struct expectation expected;
 } valid[] = {
     {"file to new file",
      {TO_FILE},
@@ -296,6 +447,118 @@ static const struct {
      {PROC_FILE},
      {ABSENT},
      {.range = {.start = INT64_MAX}, .source_position = INT64_MAX, .placement = ZS_PLACE_WHOLE}},
+    /* streams from whose end a position counts */
+    {"the last bytes of a pipe",
+     {TO_FILE, BACKWARD(5)},
+     {PIPE(1)},
+     {ABSENT},
+     {.hold = ZS_HOLD_TAIL, .hold_bytes = 5, .placement = ZS_PLACE_WHOLE}},
+    {"none of a socket",
+     {TO_FILE, BACKWARD(0)},
+     {STREAM(ZS_KIND_SOCKET)},
+     {ABSENT},
+     {.hold = ZS_HOLD_TAIL, .placement = ZS_PLACE_WHOLE}},
+    {"all but the last bytes of a device",
+     {TO_FILE, END_BACK(5)},
+     {STREAM(ZS_KIND_CHARACTER)},
+     {ABSENT},
+     {.range = {.start = 0}, .hold = ZS_HOLD_BACK, .hold_bytes = 5, .placement = ZS_PLACE_WHOLE}},
+    {"the last bytes of a file without a size",
+     {TO_FILE, BACKWARD(5)},
+     {PROC_FILE},
+     {ABSENT},
+     {.hold = ZS_HOLD_TAIL, .hold_bytes = 5, .placement = ZS_PLACE_WHOLE}},
+    {"all but the last bytes of a file without a size",
+     {TO_FILE, OFFSET(3), END_BACK(5), .exact = true},
+     {PROC_FILE, .position = 4},
+     {ABSENT},
+     {.range = {.start = 3},
+      .source_position = 7,
+      .hold = ZS_HOLD_BACK,
+      .hold_bytes = 5,
+      .exact = true,
+      .placement = ZS_PLACE_WHOLE}},
+    {"from the end to an end from there",
+     {TO_FILE, BACKWARD(5), END_BACK(2)},
+     {PIPE(1)},
+     {ABSENT},
+     {.hold = ZS_HOLD_TAIL, .hold_bytes = 5, .placement = ZS_PLACE_WHOLE}},
+    {"from the end to a position",
+     {TO_FILE, BACKWARD(5), END(2)},
+     {PIPE(1)},
+     {ABSENT},
+     {.hold = ZS_HOLD_TAIL, .hold_bytes = 5, .placement = ZS_PLACE_WHOLE}},
+    {"a length from the end",
+     {TO_FILE, BACKWARD(UINT64_MAX), LENGTH(3)},
+     {PIPE(1)},
+     {ABSENT},
+     {.hold = ZS_HOLD_TAIL, .hold_bytes = UINT64_MAX, .placement = ZS_PLACE_WHOLE}},
+    {"one range from the end",
+     {TO_FILE, RANGES(LAST(7))},
+     {PIPE(1)},
+     {ABSENT},
+     {.hold = ZS_HOLD_TAIL, .hold_bytes = 7, .placement = ZS_PLACE_WHOLE}},
+    /* --keep-offset */
+    {"--keep-offset goes where it comes from",
+     {TO_FILE, KEEP, OFFSET(3), LENGTH(4)},
+     {REGULAR(10, 1)},
+     {REGULAR(5, 2)},
+     {EXPECT_RANGE(3, 4), .source_position = 3, .placement = ZS_PLACE_AT, .target_position = 3,
+      .shared = true, .reserve_bytes = 4}},
+    {"--keep-offset counts from where an inherited source stands",
+     {TO_FILE, KEEP, OFFSET(3)},
+     {REGULAR(10, 1), .position = 2},
+     {ABSENT},
+     {EXPECT_RANGE(3, 5), .source_position = 5, .placement = ZS_PLACE_AT, .target_position = 3,
+      .shared = true, .reserve_bytes = 5}},
+    {"--keep-offset of a stream",
+     {TO_FILE, KEEP, OFFSET(3)},
+     {PIPE(1)},
+     {BLOCK(GIB, 2)},
+     {.range = {.start = 3}, .placement = ZS_PLACE_AT, .target_position = 3, .shared = true}},
+    {"--keep-offset up to the last position",
+     {TO_FILE, KEEP, OFFSET(INT64_MAX)},
+     {PIPE(1)},
+     {ABSENT},
+     {.range = {.start = INT64_MAX},
+      .placement = ZS_PLACE_AT,
+      .target_position = INT64_MAX,
+      .shared = true}},
+    {"--keep-offset --truncate",
+     {TO_FILE, KEEP, LENGTH(4), .truncate = true},
+     {REGULAR(10, 1)},
+     {REGULAR(50, 2)},
+     {EXPECT_RANGE(0, 4), .placement = ZS_PLACE_AT, .shared = true, .cut_after = true,
+      .reserve_bytes = 4}},
+    {"--keep-offset of records with gaps reserves nothing",
+     {TO_FILE, KEEP, RANGES(STEPS(2, 50, 10))},
+     {REGULAR(100, 1)},
+     {ABSENT},
+     {EXPECT_RANGE(2, 5), .source_position = 2, .placement = ZS_PLACE_AT, .target_position = 2,
+      .shared = true, .scattered = true}},
+    /* records and shards */
+    {"records with gaps, together in the target",
+     {TO_FILE, RECORD(4), FIELD(1, 2)},
+     {REGULAR(100, 1), .position = 8},
+     {ABSENT},
+     {EXPECT_RANGE(1, 46), .source_position = 9, .reserve_bytes = 46, .placement = ZS_PLACE_WHOLE}},
+    {"a shard",
+     {TO_FILE, SHARD(2, 3), OFFSET(10)},
+     {REGULAR(100, 1)},
+     {ABSENT},
+     {EXPECT_RANGE(40, 30), .source_position = 40, .reserve_bytes = 30,
+      .placement = ZS_PLACE_WHOLE}},
+    {"a shard where it belongs",
+     {TO_FILE, KEEP, SHARD(2, 3), .selection.align_bytes = 16},
+     {REGULAR(100, 1)},
+     {ABSENT},
+     {EXPECT_RANGE(32, 32), .source_position = 32, .reserve_bytes = 32, .target_position = 32,
+      .shared = true, .placement = ZS_PLACE_AT}},
+    {"an empty shard",
+     {TO_FILE, SHARD(1, 3)},
+     {REGULAR(2, 1)},
+     {ABSENT},
+     {EXPECT_RANGE(0, 0), .placement = ZS_PLACE_WHOLE}},
     /* streams as targets */
     {"to a pipe",
      {TO_STDOUT},
@@ -463,13 +726,26 @@ static const struct {
      {EXPECT_RANGE(0, 10), .reserve_bytes = 10, .placement = ZS_PLACE_WHOLE}},
 };
 
-static void expect_plan(const struct zs_plan *plan, const struct zs_plan *expected)
+static void expect_part(const struct zs_part *part, const struct expectation *expected)
 {
-    ck_assert_uint_eq(plan->range.start, expected->range.start);
-    ck_assert_int_eq(plan->range.bounded, expected->range.bounded);
+    ck_assert_uint_eq(part->range.start, expected->range.start);
+    ck_assert_int_eq(part->range.bounded, expected->range.bounded);
     if (expected->range.bounded)
-        ck_assert_uint_eq(plan->range.length_bytes, expected->range.length_bytes);
-    ck_assert_uint_eq(plan->source_position, expected->source_position);
+        ck_assert_uint_eq(part->range.length_bytes, expected->range.length_bytes);
+    ck_assert_uint_eq(part->source_position, expected->source_position);
+    ck_assert_uint_eq(part->target_position, expected->target_position);
+    ck_assert_uint_gt(part->engine_count, 0);
+}
+
+static void expect_plan(const struct zs_plan *plan, const struct expectation *expected)
+{
+    ck_assert_int_eq(plan->hold, expected->hold);
+    ck_assert_uint_eq(plan->hold_bytes, expected->hold_bytes);
+    ck_assert_uint_eq(plan->part_count, expected->hold == ZS_HOLD_TAIL ? 0 : 1);
+    if (plan->part_count > 0)
+        expect_part(plan->parts, expected);
+    ck_assert_int_eq(plan->shared, expected->shared);
+    ck_assert_int_eq(plan->scattered, expected->scattered);
     ck_assert_int_eq(plan->exact, expected->exact);
     ck_assert_int_eq(plan->placement, expected->placement);
     ck_assert_uint_eq(plan->target_position, expected->target_position);
@@ -477,19 +753,20 @@ static void expect_plan(const struct zs_plan *plan, const struct zs_plan *expect
     ck_assert_int_eq(plan->cut_after, expected->cut_after);
     ck_assert_uint_eq(plan->reserve_bytes, expected->reserve_bytes);
     ck_assert(!plan->engine_forced);
-    ck_assert_uint_gt(plan->engine_count, 0);
 }
 
 START_TEST(a_valid_plan_says_what_goes_where)
 {
+    struct zs_options options = complete(&valid[_i].options);
     struct zs_plan plan;
     struct zs_error error = {0};
-    int result =
-        zs_plan_make(&valid[_i].options, &valid[_i].source, &valid[_i].target, &plan, &error);
+    int result = zs_plan_make(&options, &valid[_i].source, &valid[_i].target, &plan, &error);
 
     ck_assert_msg(result == 0, "%s is refused: %s: %s", valid[_i].name, error.object, error.detail);
     ck_assert_int_eq(error.kind, ZS_ERROR_NONE);
     expect_plan(&plan, &valid[_i].expected);
+    zs_plan_free(&plan);
+    ck_assert_ptr_null(plan.parts);
 }
 END_TEST
 
@@ -502,16 +779,13 @@ START_TEST(a_copy_within_a_file_is_refused_exactly_where_a_byte_is_in_both_regio
     for (uint64_t length = 0; length <= 8 - offset; length++) {
         for (uint64_t seek = 0; seek <= 12; seek++) {
             struct zs_options options = {TO_FILE, OFFSET(offset), LENGTH(length), SEEK(seek)};
-            struct zs_plan plan;
-            struct zs_error error = {0};
             int in_both = 0;
             for (uint64_t at = 0; at < 30; at++)
                 in_both += at >= offset && at < offset + length && at >= seek && at < seek + length;
 
-            int result = zs_plan_make(&options, &file, &file, &plan, &error);
-            ck_assert_msg((result == 0) == (in_both == 0),
-                          "offset %d length %d seek %d: %d bytes in both, result %d", (int)offset,
-                          (int)length, (int)seek, in_both, result);
+            ck_assert_msg(is_planned(&options, &file, &file) == (in_both == 0),
+                          "offset %d length %d seek %d: %d bytes in both", (int)offset, (int)length,
+                          (int)seek, in_both);
         }
     }
 }
@@ -524,12 +798,10 @@ START_TEST(a_copy_within_a_file_counts_from_where_an_inherited_source_stands)
     struct zs_options behind = {TO_FILE, LENGTH(10), SEEK(60)};
     struct zs_options over = {TO_FILE, LENGTH(10), SEEK(59)};
     struct zs_options before = {TO_FILE, LENGTH(10), SEEK(0)};
-    struct zs_plan plan;
-    struct zs_error error = {0};
 
-    ck_assert_int_eq(zs_plan_make(&behind, &source, &target, &plan, &error), 0);
-    ck_assert_int_eq(zs_plan_make(&before, &source, &target, &plan, &error), 0);
-    ck_assert_int_eq(zs_plan_make(&over, &source, &target, &plan, &error), -1);
+    ck_assert(is_planned(&behind, &source, &target));
+    ck_assert(is_planned(&before, &source, &target));
+    ck_assert(!is_planned(&over, &source, &target));
 }
 END_TEST
 
@@ -608,21 +880,151 @@ static const struct {
      {SPLICE, BUFFER, NO_MORE}},
 };
 
+/* One range, planned; the plan's options live as long as the bench. */
+struct planned {
+    struct zs_options options;
+    struct zs_plan plan;
+};
+
+static const struct zs_part *plan_one(struct planned *planned, const struct zs_options *row,
+                                      const struct zs_facts *source, const struct zs_facts *target)
+{
+    struct zs_error error = {0};
+
+    planned->options = complete(row);
+    int result = zs_plan_make(&planned->options, source, target, &planned->plan, &error);
+    ck_assert_msg(result == 0, "refused: %s: %s", error.object, error.detail);
+    ck_assert_uint_eq(planned->plan.part_count, 1);
+    return planned->plan.parts;
+}
+
+static void expect_order(const struct zs_part *part, const enum zs_engine_id *expected,
+                         const struct zs_facts *source, const struct zs_facts *target)
+{
+    for (size_t i = 0; i < part->engine_count; i++)
+        ck_assert_msg(part->engines[i] == expected[i], "%s to %s: engine %zu is %s",
+                      zs_facts_kind_name(source->kind), zs_facts_kind_name(target->kind), i,
+                      zs_engine_names[part->engines[i]]);
+    ck_assert_int_eq(expected[part->engine_count], NO_MORE);
+}
+
 static void expect_engines(const struct zs_facts *source, int order, uint64_t length,
                            const enum zs_engine_id *expected)
 {
-    struct zs_options options = {TO_FILE, LENGTH(length), .append = orders[order].append};
-    struct zs_plan plan;
-    struct zs_error error = {0};
+    struct zs_options row = {TO_FILE, LENGTH(length), .append = orders[order].append};
+    struct planned planned;
+    const struct zs_part *part = plan_one(&planned, &row, source, &orders[order].target);
 
-    ck_assert_int_eq(zs_plan_make(&options, source, &orders[order].target, &plan, &error), 0);
-    for (size_t i = 0; i < plan.engine_count; i++)
-        ck_assert_msg(plan.engines[i] == expected[i], "%s to %s: engine %zu is %s",
-                      zs_facts_kind_name(source->kind),
-                      zs_facts_kind_name(orders[order].target.kind), i,
-                      zs_engine_names[plan.engines[i]]);
-    ck_assert_int_eq(expected[plan.engine_count], NO_MORE);
+    ck_assert(!part->piecewise);
+    expect_order(part, expected, source, &orders[order].target);
+    zs_plan_free(&planned.plan);
 }
+
+/* What pieces of a file are copied by that are not gathered. */
+static const enum zs_engine_id large_pieces[] = {SPLICE, MAP, SENDFILE, BUFFER, NO_MORE};
+static const enum zs_engine_id large_pieces_appended[] = {MAP, BUFFER, NO_MORE};
+static const enum zs_engine_id only_gather[] = {BUFFER, NO_MORE};
+
+static const enum zs_engine_id *of_large_pieces(int order)
+{
+    bool appends = orders[order].append || orders[order].target.append;
+    return appends ? large_pieces_appended : large_pieces;
+}
+
+/* Every other piece; with a field it is the same, but for the form. */
+static void expect_engines_of_pieces(const struct zs_facts *source, int order, uint64_t piece,
+                                     const enum zs_engine_id *expected, bool piecewise)
+{
+    struct zs_options steps = {TO_FILE, RECORD(piece), RANGES(STEPS(0, 16 * piece, 2 * piece)),
+                               .append = orders[order].append};
+    struct zs_options field = {TO_FILE, RECORD(piece + 1), FIELD(1, piece), LENGTH(8 * piece),
+                               .append = orders[order].append};
+    const struct zs_options *const rows[] = {&steps, &field};
+
+    for (int i = 0; i < ROWS(rows); i++) {
+        struct planned planned;
+        const struct zs_part *part = plan_one(&planned, rows[i], source, &orders[order].target);
+        ck_assert_uint_eq(part->range.piece_bytes, piece);
+        ck_assert_int_eq(part->piecewise, piecewise);
+        expect_order(part, expected, source, &orders[order].target);
+        zs_plan_free(&planned.plan);
+    }
+}
+
+START_TEST(pieces_with_gaps_have_engines_of_their_own)
+{
+    static const uint64_t pieces[] = {1,
+                                      2,
+                                      GATHER_BELOW_BYTES - 1,
+                                      GATHER_BELOW_BYTES,
+                                      SMALL,
+                                      PIECEWISE_BYTES - 1,
+                                      PIECEWISE_BYTES,
+                                      16 * PIECEWISE_BYTES};
+
+    for (int i = 0; i < ROWS(pieces); i++) {
+        bool gathered = pieces[i] < GATHER_BELOW_BYTES;
+        bool piecewise = pieces[i] >= PIECEWISE_BYTES;
+        for (int s = 0; s < ROWS(files); s++)
+            expect_engines_of_pieces(&files[s], _i, pieces[i],
+                                     gathered ? only_gather : of_large_pieces(_i), false);
+        for (int s = 0; s < ROWS(streams); s++)
+            expect_engines_of_pieces(&streams[s], _i, pieces[i],
+                                     piecewise ? orders[_i].stream : only_gather, piecewise);
+        expect_engines_of_pieces(&terminal, _i, pieces[i], only_gather, piecewise);
+    }
+}
+END_TEST
+
+/* It is read from the file that holds it. */
+START_TEST(a_stream_that_is_held_is_copied_like_a_file)
+{
+    for (int s = 0; s < ROWS(streams); s++) {
+        struct zs_options row = {TO_FILE, END_BACK(5), .append = orders[_i].append};
+        struct planned planned;
+        const struct zs_part *part = plan_one(&planned, &row, &streams[s], &orders[_i].target);
+        expect_order(part, orders[_i].large_file, &streams[s], &orders[_i].target);
+        ck_assert(!part->piecewise);
+        zs_plan_free(&planned.plan);
+
+        struct zs_options pieces = {TO_FILE, RECORD(2 * PIECEWISE_BYTES), FIELD(0, PIECEWISE_BYTES),
+                                    END_BACK(5), .append = orders[_i].append};
+        part = plan_one(&planned, &pieces, &streams[s], &orders[_i].target);
+        expect_order(part, of_large_pieces(_i), &streams[s], &orders[_i].target);
+        ck_assert(!part->piecewise);
+        zs_plan_free(&planned.plan);
+    }
+}
+END_TEST
+
+START_TEST(a_forced_engine_copies_a_stream_piece_by_piece_unless_it_gathers)
+{
+    const struct zs_facts *const sources[] = {&files[0], &streams[0], &streams[4]};
+
+    for (int s = 0; s < ROWS(sources); s++) {
+        for (int id = 0; id < ZS_ENGINE_COUNT; id++) {
+            struct zs_options row = {TO_FILE,
+                                     RECORD(4),
+                                     FIELD(1, 1),
+                                     LENGTH(400),
+                                     .append = orders[_i].append,
+                                     ENGINE((enum zs_engine_id)id)};
+            struct zs_facts end = orders[_i].target;
+            end.append |= orders[_i].append;
+            bool can = zs_engines[id]->refuse(sources[s], &end) == NULL;
+            ck_assert_int_eq(is_planned(&row, sources[s], &orders[_i].target), can);
+            if (!can)
+                continue;
+            struct planned planned;
+            const struct zs_part *part = plan_one(&planned, &row, sources[s], &orders[_i].target);
+            ck_assert_int_eq(part->piecewise, s > 0 && id != ZS_ENGINE_BUFFER);
+            ck_assert_uint_eq(part->engine_count, 1);
+            ck_assert_int_eq(part->engines[0], id);
+            zs_plan_free(&planned.plan);
+        }
+    }
+}
+END_TEST
 
 START_TEST(engines_are_ordered_by_the_kinds_of_both_ends)
 {
@@ -646,14 +1048,16 @@ START_TEST(an_engine_may_be_forced_exactly_where_auto_would_try_it)
     const struct zs_facts *sources[] = {&files[0], &files[1], &streams[0], &streams[4], &terminal};
 
     for (int s = 0; s < ROWS(sources); s++) {
-        struct zs_options options = {TO_FILE, LENGTH(GIB), .append = orders[_i].append};
+        struct zs_options row = {TO_FILE, LENGTH(GIB), .append = orders[_i].append};
+        struct zs_options options = complete(&row);
         struct zs_plan automatic;
         struct zs_error none = {0};
         bool tried[ZS_ENGINE_COUNT] = {false};
         ck_assert_int_eq(zs_plan_make(&options, sources[s], &orders[_i].target, &automatic, &none),
                          0);
-        for (size_t i = 0; i < automatic.engine_count; i++)
-            tried[automatic.engines[i]] = true;
+        for (size_t i = 0; i < automatic.parts[0].engine_count; i++)
+            tried[automatic.parts[0].engines[i]] = true;
+        zs_plan_free(&automatic);
 
         for (int id = 0; id < ZS_ENGINE_COUNT; id++) {
             struct zs_plan plan;
@@ -662,11 +1066,12 @@ START_TEST(an_engine_may_be_forced_exactly_where_auto_would_try_it)
             options.engine = (enum zs_engine_id)id;
             int result = zs_plan_make(&options, sources[s], &orders[_i].target, &plan, &error);
             ck_assert_int_eq(result, tried[id] ? 0 : -1);
-            if (result < 0)
-                continue;
-            ck_assert(plan.engine_forced);
-            ck_assert_uint_eq(plan.engine_count, 1);
-            ck_assert_int_eq(plan.engines[0], id);
+            if (result == 0) {
+                ck_assert(plan.engine_forced);
+                ck_assert_uint_eq(plan.parts[0].engine_count, 1);
+                ck_assert_int_eq(plan.parts[0].engines[0], id);
+            }
+            zs_plan_free(&plan);
         }
     }
 }
@@ -676,13 +1081,282 @@ START_TEST(facts_and_options_are_left_as_they_are)
 {
     struct zs_options options = {TO_FILE, .append = true};
     struct zs_facts source = {REGULAR(10, 1)}, target = {REGULAR(5, 2)};
-    struct zs_plan plan;
-    struct zs_error error = {0};
 
-    ck_assert_int_eq(zs_plan_make(&options, &source, &target, &plan, &error), 0);
+    ck_assert(is_planned(&options, &source, &target));
     ck_assert(!target.append);
     ck_assert_uint_eq(target.size_bytes, 5);
     ck_assert_uint_eq(source.size_bytes, 10);
+}
+END_TEST
+
+/* Several ranges */
+
+struct place {
+    uint64_t start, length, source_position, target_position;
+};
+
+/* In each row, what is asked for, and below it the answer: the places, and then the target's
+ * position and what is reserved. */
+static const struct {
+    const char *name;
+    struct zs_options options;
+    struct zs_facts source;
+    struct zs_facts target;
+    size_t count;
+    struct place places[4];
+    uint64_t target_position;
+    uint64_t reserve_bytes;
+    bool scattered;
+} layouts[] = {
+    /* clang-format off */
+    {"in the order given", {TO_FILE, RANGES(SPAN(6, 8), SPAN(0, 3), SPAN(6, 8))},
+     {REGULAR(10, 1)}, {ABSENT},
+     3, {{6, 2, 6, 0}, {0, 3, 0, 2}, {6, 2, 6, 5}}, 0, 7, false},
+    {"from where the source stands", {TO_FILE, RANGES(SPAN(6, 8), LAST(1))},
+     {REGULAR(10, 1), .position = 1}, {REGULAR(3, 2)},
+     2, {{6, 2, 7, 0}, {8, 1, 9, 2}}, 0, 3, false},
+    {"empty ones and clamped ones", {TO_FILE, RANGES(SPAN(5, 2), SPAN(8, 99), FROM(10), LAST(99))},
+     {REGULAR(10, 1)}, {ABSENT},
+     4, {{5, 0, 5, 0}, {8, 2, 8, 0}, {10, 0, 10, 2}, {0, 10, 0, 2}}, 0, 12, false},
+    {"behind what the target has", {TO_FILE, RANGES(FROM(8), FROM(9)), .append = true},
+     {REGULAR(10, 1)}, {REGULAR(50, 2)},
+     2, {{8, 2, 8, 50}, {9, 1, 9, 52}}, 50, 3, false},
+    {"where the target stands", {TO_STDOUT, RANGES(FROM(8), FROM(9))},
+     {REGULAR(10, 1)}, {REGULAR(50, 2), .position = 7},
+     2, {{8, 2, 8, 7}, {9, 1, 9, 9}}, 7, 3, false},
+    {"at a position", {TO_FILE, RANGES(FROM(8), FROM(9)), SEEK_BACK(1)},
+     {REGULAR(10, 1)}, {REGULAR(50, 2)},
+     2, {{8, 2, 8, 49}, {9, 1, 9, 51}}, 49, 3, false},
+    {"to a pipe there is no position", {TO_STDOUT, RANGES(FROM(8), FROM(9))},
+     {REGULAR(10, 1)}, {PIPE(2)},
+     2, {{8, 2, 8, 0}, {9, 1, 9, 0}}, 0, 3, false},
+    {"up to the end of a device", {TO_FILE, RANGES(FROM(8), FROM(9)), SEEK(GIB - 3)},
+     {REGULAR(10, 1)}, {BLOCK(GIB, 2)},
+     2, {{8, 2, 8, GIB - 3}, {9, 1, 9, GIB - 1}}, GIB - 3, 3, false},
+    {"up to the last position", {TO_FILE, RANGES(FROM(0), SPAN(0, 0))},
+     {REGULAR(INT64_MAX, 1)}, {ABSENT},
+     2, {{0, INT64_MAX, 0, 0}, {0, 0, 0, INT64_MAX}}, 0, INT64_MAX, false},
+    {"as many bytes as 64 bits count", {TO_STDOUT, RANGES(FROM(0), FROM(1))},
+     {BLOCK(1ULL << 63, 1)}, {PIPE(2)},
+     2, {{0, 1ULL << 63, 0, 0}, {1, INT64_MAX, 1, 0}}, 0, UINT64_MAX, false},
+    {"records with gaps", {TO_FILE, RANGES(STEPS(0, 10, 3), STEPS(1, 10, 5))},
+     {REGULAR(10, 1)}, {ABSENT},
+     2, {{0, 4, 0, 0}, {1, 2, 1, 4}}, 0, 6, false},
+    {"a stream", {TO_FILE, RANGES(SPAN(1, 3), SPAN(3, 3), SPAN(8, 9), FROM(9))},
+     {PIPE(1)}, {ABSENT},
+     4, {{1, 2, 0, 0}, {3, 0, 0, 0}, {8, 1, 0, 0}, {9, 0, 0, 0}}, 0, 0, false},
+    {"a stream that must have them", {TO_FILE, RANGES(SPAN(1, 3), SPAN(8, 9), FROM(9)),
+      .exact = true}, {PIPE(1)}, {ABSENT},
+     3, {{1, 2, 0, 0}, {8, 1, 0, 2}, {9, 0, 0, 3}}, 0, 0, false},
+    {"a file without a size", {TO_FILE, RANGES(SPAN(1, 3), FROM(9))},
+     {PROC_FILE, .position = 4}, {ABSENT},
+     2, {{1, 2, 5, 0}, {9, 0, 13, 0}}, 0, 0, false},
+    {"in the gaps of the one before is behind it", {TO_FILE, RANGES(STEPS(0, 10, 4), FROM(9))},
+     {PIPE(1)}, {ABSENT},
+     2, {{0, 3, 0, 0}, {9, 0, 0, 0}}, 0, 0, false},
+    {"--keep-offset", {TO_FILE, KEEP, RANGES(SPAN(6, 8), SPAN(0, 3), FROM(9))},
+     {REGULAR(10, 1), .position = 0}, {REGULAR(50, 2)},
+     3, {{6, 2, 6, 6}, {0, 3, 0, 0}, {9, 1, 9, 9}}, 6, 0, true},
+    {"--keep-offset of a stream", {TO_FILE, KEEP, RANGES(SPAN(1, 3), SPAN(8, 9))},
+     {PIPE(1)}, {ABSENT},
+     2, {{1, 2, 0, 1}, {8, 1, 0, 8}}, 1, 0, true},
+    {"--keep-offset to the last byte of a device",
+     {TO_FILE, KEEP, RANGES(SPAN(GIB - 1, GIB), SPAN(0, 1))},
+     {REGULAR(2 * GIB, 1)}, {BLOCK(GIB, 2)},
+     2, {{GIB - 1, 1, GIB - 1, GIB - 1}, {0, 1, 0, 0}}, GIB - 1, 0, true},
+    /* clang-format on */
+};
+
+static void expect_place(const struct zs_part *part, const struct place *place)
+{
+    ck_assert_uint_eq(part->range.start, place->start);
+    if (part->range.bounded)
+        ck_assert_uint_eq(part->range.length_bytes, place->length);
+    ck_assert_uint_eq(part->source_position, place->source_position);
+    ck_assert_uint_eq(part->target_position, place->target_position);
+    ck_assert_uint_gt(part->engine_count, 0);
+}
+
+START_TEST(several_ranges_go_where_they_belong)
+{
+    struct zs_options options = complete(&layouts[_i].options);
+    struct zs_plan plan;
+    struct zs_error error = {0};
+    int result = zs_plan_make(&options, &layouts[_i].source, &layouts[_i].target, &plan, &error);
+
+    ck_assert_msg(result == 0, "%s is refused: %s: %s", layouts[_i].name, error.object,
+                  error.detail);
+    ck_assert_uint_eq(plan.part_count, layouts[_i].count);
+    for (size_t i = 0; i < plan.part_count; i++)
+        expect_place(&plan.parts[i], &layouts[_i].places[i]);
+    ck_assert_uint_eq(plan.target_position, layouts[_i].target_position);
+    ck_assert_uint_eq(plan.reserve_bytes, layouts[_i].reserve_bytes);
+    ck_assert_int_eq(plan.scattered, layouts[_i].scattered);
+    zs_plan_free(&plan);
+}
+END_TEST
+
+/* Small spans of positions, and whether a position is in one. */
+enum { SMALL_FILE = 5 };
+
+static bool inside(uint64_t at, uint64_t from, uint64_t to)
+{
+    return at >= from && at < to;
+}
+
+/* Every two ranges of a file of 5 bytes to every position of itself. */
+static void expect_two_ranges(uint64_t a, uint64_t b, uint64_t c, uint64_t d)
+{
+    static const struct zs_facts file = {REGULAR(SMALL_FILE, 1)};
+
+    for (uint64_t seek = 0; seek <= 8; seek++) {
+        struct zs_options row = {TO_FILE, RANGES(SPAN(a, b), SPAN(c, d)), SEEK(seek)};
+        uint64_t length = b - a + d - c;
+        bool in_both = false;
+        for (uint64_t at = 0; at < 30; at++)
+            in_both |= (inside(at, a, b) || inside(at, c, d)) && inside(at, seek, seek + length);
+        ck_assert_msg(is_planned(&row, &file, &file) == !in_both,
+                      "[%d, %d) and [%d, %d) to %d: in both %d", (int)a, (int)b, (int)c, (int)d,
+                      (int)seek, in_both);
+    }
+}
+
+START_TEST(two_ranges_within_a_file_are_refused_exactly_where_a_byte_is_in_both)
+{
+    uint64_t a = (uint64_t)_i;
+
+    for (uint64_t b = a; b <= SMALL_FILE; b++) {
+        for (uint64_t c = 0; c <= SMALL_FILE; c++) {
+            for (uint64_t d = c; d <= SMALL_FILE; d++)
+                expect_two_ranges(a, b, c, d);
+        }
+    }
+}
+END_TEST
+
+/*
+ * Ranges with gaps, too, of an inherited source that stands at `position`: refused where a byte
+ * that is written is read, and planned where all that is written lies apart from all that is read.
+ */
+static void expect_kept(uint64_t position, uint64_t a, uint64_t b, uint64_t c, uint64_t step)
+{
+    const struct zs_facts source = {REGULAR(30, 1), .position = position};
+    const struct zs_facts target = {REGULAR(30, 1)};
+    struct zs_options row = {TO_FILE, KEEP, RANGES(STEPS(a, b, step), SPAN(c, c + 2))};
+    uint64_t read_first = UINT64_MAX, last = 0;
+    bool read[64] = {false}, written[64] = {false}, in_both = false;
+
+    for (uint64_t at = 0; at < 30; at++) {
+        bool selected = (inside(at, a, b) && (at - a) % step == 0) || inside(at, c, c + 2);
+        written[at] = selected;
+        read[at + position] = selected;
+        if (selected && at + position < read_first)
+            read_first = at + position;
+        if (selected)
+            last = at;
+    }
+    for (uint64_t at = 0; at < 64; at++)
+        in_both |= read[at] && written[at];
+    bool planned = is_planned(&row, &source, &target);
+    ck_assert_msg(!planned || !in_both, "from %d: [%d, %d) by %d overwrites itself", (int)position,
+                  (int)a, (int)b, (int)step);
+    ck_assert_msg(planned || last >= read_first, "from %d: [%d, %d) by %d is refused",
+                  (int)position, (int)a, (int)b, (int)step);
+}
+
+START_TEST(kept_offsets_within_a_file_never_overwrite_what_is_read)
+{
+    for (uint64_t a = 0; a <= SMALL_FILE; a++) {
+        for (uint64_t b = a; b <= SMALL_FILE; b++) {
+            for (uint64_t c = 0; c <= SMALL_FILE; c++) {
+                for (uint64_t step = 1; step <= 3; step++)
+                    expect_kept((uint64_t)_i, a, b, c, step);
+            }
+        }
+    }
+}
+END_TEST
+
+/* Every two ranges: of a stream exactly those whose bytes come in the order in which it has them.
+ */
+START_TEST(a_stream_is_read_in_order)
+{
+    static const struct zs_facts pipe = {PIPE(1)}, file = {REGULAR(99, 1)}, target = {ABSENT};
+    uint64_t a = (uint64_t)_i;
+
+    for (uint64_t b = 0; b <= SMALL_FILE; b++) {
+        for (uint64_t c = 0; c <= SMALL_FILE; c++) {
+            for (uint64_t d = 0; d <= SMALL_FILE; d++) {
+                struct zs_options row = {TO_FILE, RANGES(SPAN(a, b), SPAN(c, d))};
+                uint64_t end = b > a ? b : a;
+                ck_assert(is_planned(&row, &file, &target));
+                ck_assert_int_eq(is_planned(&row, &pipe, &target), c >= end);
+            }
+        }
+    }
+}
+END_TEST
+
+/* A plan again, when the end of a stream is known */
+
+START_TEST(a_plan_is_remade_when_the_end_is_known)
+{
+    struct zs_options row = {TO_FILE, BACKWARD(5), END_BACK(2), SEEK(9)};
+    struct zs_options options = complete(&row);
+    struct zs_facts pipe = {PIPE(1)}, held = {REGULAR(100, 7)}, target = {REGULAR(50, 2)};
+    struct zs_plan plan;
+    struct zs_error error = {0};
+
+    ck_assert_int_eq(zs_plan_make(&options, &pipe, &target, &plan, &error), 0);
+    ck_assert_int_eq(plan.hold, ZS_HOLD_TAIL);
+    ck_assert_int_eq(zs_plan_remake(&plan, &held, &target, &error), 0);
+    ck_assert_ptr_eq(plan.options, &options);
+    ck_assert_int_eq(plan.hold, ZS_HOLD_NOTHING);
+    ck_assert_uint_eq(plan.part_count, 1);
+    ck_assert_uint_eq(plan.parts[0].range.start, 95);
+    ck_assert_uint_eq(plan.parts[0].range.length_bytes, 3);
+    ck_assert_uint_eq(plan.parts[0].source_position, 95);
+    ck_assert_uint_eq(plan.target_position, 9);
+    ck_assert_int_eq(plan.placement, ZS_PLACE_AT);
+    zs_plan_free(&plan);
+}
+END_TEST
+
+START_TEST(a_plan_that_cannot_be_remade_stays)
+{
+    struct zs_options row = {TO_FILE, RANGES(SPAN(2, 4), SPAN(8, 9))};
+    struct zs_options options = complete(&row);
+    struct zs_facts pipe = {PIPE(1)}, held = {REGULAR(7, 7)}, target = {ABSENT};
+    struct zs_plan plan;
+    struct zs_error error = {0};
+
+    ck_assert_int_eq(zs_plan_make(&options, &pipe, &target, &plan, &error), 0);
+    struct zs_part *parts = plan.parts;
+    ck_assert_int_eq(zs_plan_remake(&plan, &held, &target, &error), -1);
+    ck_assert_int_eq(error.kind, ZS_ERROR_SHORT);
+    ck_assert_ptr_eq(plan.parts, parts);
+    ck_assert_uint_eq(plan.part_count, 2);
+    ck_assert_uint_eq(plan.parts[1].range.start, 8);
+    zs_plan_free(&plan);
+    zs_plan_free(&plan); /* may be called again */
+}
+END_TEST
+
+START_TEST(a_tail_that_is_exact_is_judged_when_the_end_is_known)
+{
+    struct zs_options row = {TO_FILE, BACKWARD(5), .exact = true};
+    struct zs_options options = complete(&row);
+    struct zs_facts pipe = {PIPE(1)}, target = {ABSENT};
+
+    for (uint64_t size = 0; size <= 10; size++) {
+        struct zs_facts held = {REGULAR(size, 7)};
+        struct zs_plan plan;
+        struct zs_error error = {0};
+        ck_assert_int_eq(zs_plan_make(&options, &pipe, &target, &plan, &error), 0);
+        ck_assert_int_eq(zs_plan_remake(&plan, &held, &target, &error), size < 5 ? -1 : 0);
+        ck_assert_int_eq(error.kind, size < 5 ? ZS_ERROR_SHORT : ZS_ERROR_NONE);
+        zs_plan_free(&plan);
+    }
 }
 END_TEST
 
@@ -699,8 +1373,24 @@ int main(void)
     tcase_add_test(content, a_copy_within_a_file_counts_from_where_an_inherited_source_stands);
     tcase_add_test(content, facts_and_options_are_left_as_they_are);
 
+    TCase *several = add_case(suite, "several");
+    add_rows(several, several_ranges_go_where_they_belong, layouts);
+    tcase_add_loop_test(several,
+                        two_ranges_within_a_file_are_refused_exactly_where_a_byte_is_in_both, 0,
+                        SMALL_FILE + 1);
+    tcase_add_loop_test(several, kept_offsets_within_a_file_never_overwrite_what_is_read, 0, 9);
+    tcase_add_loop_test(several, a_stream_is_read_in_order, 0, SMALL_FILE + 1);
+
+    TCase *again = add_case(suite, "again");
+    tcase_add_test(again, a_plan_is_remade_when_the_end_is_known);
+    tcase_add_test(again, a_plan_that_cannot_be_remade_stays);
+    tcase_add_test(again, a_tail_that_is_exact_is_judged_when_the_end_is_known);
+
     TCase *engines = add_case(suite, "engines");
     add_rows(engines, engines_are_ordered_by_the_kinds_of_both_ends, orders);
     add_rows(engines, an_engine_may_be_forced_exactly_where_auto_would_try_it, orders);
+    add_rows(engines, pieces_with_gaps_have_engines_of_their_own, orders);
+    add_rows(engines, a_stream_that_is_held_is_copied_like_a_file, orders);
+    add_rows(engines, a_forced_engine_copies_a_stream_piece_by_piece_unless_it_gathers, orders);
     return run_pure_suite(suite);
 }
