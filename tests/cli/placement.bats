@@ -473,3 +473,198 @@ expect_content() {
     sync mnt.btrfs/old
     [ "$(stat --format %b mnt.btrfs/old)" -le 20480 ]
 }
+
+@test "--keep-offset writes each byte at the position it has in the source" {
+    local engine
+    random_file in 300000
+    random_file before 1000000
+    { head -c 4097 before; head -c 204097 in | tail -c 200000; tail -c +204098 before; } >expected
+    for engine in auto splice sendfile map-write buffer; do
+        cp before out
+        "$ZSLICE" --engine=$engine --keep-offset --offset 4097 --length 200000 in out
+        expect_same expected out
+        cp before out
+        cat in | "$ZSLICE" -k --offset 4097 --length 200000 - out
+        expect_same expected out
+    done
+    printf 0123456789 >in
+    printf ABCDEFGHIJKLMN >out
+    "$ZSLICE" -k -o -3 in out
+    expect_content out ABCDEFG789KLMN
+    { dd bs=4 count=1 status=none >skipped; "$ZSLICE" -k -o 1 -l 2 - out; } <in
+    expect_content out A56DEFG789KLMN
+    { printf abc; "$ZSLICE" -k -r 5:7 in; printf xy; } 1<>out
+    expect_content out abcDE56xy9KLMN
+}
+
+@test "--keep-offset with several ranges or a step writes those bytes and no others" {
+    local source engine
+    printf 0123456789 >in
+    for engine in auto splice buffer; do
+        for source in in - pipe; do
+            printf ABCDEFGHIJKLMN >out
+            case $source in
+                pipe) cat in | "$ZSLICE" --engine=$engine -k -r 1:3 -r 5:6 -r 7::2 - out ;;
+                *) "$ZSLICE" --engine=$engine -k -r 1:3 -r 5:6 -r 7::2 "$source" out <in ;;
+            esac
+            expect_content out A12DE5G7I9KLMN
+        done
+    done
+    printf ABCDEFGHIJKLMN >out
+    "$ZSLICE" -k -r 7::2 -r 1:3 -r 5:6 -r 1:2 in out
+    expect_content out A12DE5G7I9KLMN
+    "$ZSLICE" -k --record=4 --field=1:2 in new
+    printf '\0001\0\0\0005\0\0\0009' | cmp - new
+    random_file in 3000000
+    random_file before 4000000
+    python3 -c '
+data = open("in", "rb").read(); out = bytearray(open("before", "rb").read())
+for at in range(0, len(data), 300000): out[at:at + 100000] = data[at:at + 100000]
+open("expected", "wb").write(out)'
+    for engine in auto splice sendfile map-write buffer; do
+        cp before out
+        "$ZSLICE" --engine=$engine -k --record=100000 -r ::3 in out
+        expect_same expected out
+    done
+    cp before out
+    cat in | "$ZSLICE" -k --record=100000 -r ::3 - out
+    expect_same expected out
+}
+
+@test "--keep-offset --truncate cuts behind the furthest byte" {
+    printf 0123456789 >in
+    printf ABCDEFGHIJKLMN >out
+    "$ZSLICE" -k --truncate -l 3 in out
+    expect_content out 012
+    printf ABCDEFGHIJKLMN >out
+    "$ZSLICE" -k --truncate -r 5:7 -r 1:2 in out
+    expect_content out A1CDE56
+    printf ABCDEFGHIJKLMN >out
+    "$ZSLICE" -k --truncate -r ::4 in out
+    expect_content out 0BCD4FGH8
+    printf ABCDEFGHIJKLMN >out
+    cat in | "$ZSLICE" -k --truncate -r ::4 - out
+    expect_content out 0BCD4FGH8
+    printf ABCDEFGHIJKLMN >out
+    cat in | "$ZSLICE" -k --truncate -r 1:2 -r 5:7 - out
+    expect_content out A1CDE56
+    printf ABC >out
+    "$ZSLICE" -k --truncate -r 5:7 in out
+    printf 'ABC\0\00056' | cmp - out
+}
+
+@test "--seek --truncate with several ranges of a stream cuts behind all of them" {
+    printf 0123456789 >in
+    printf ABCDEFGHIJKLMN >out
+    "$ZSLICE" --seek 2 --truncate -r 1:4 -r 8: in out
+    expect_content out AB12389
+    printf ABCDEFGHIJKLMN >out
+    cat in | "$ZSLICE" --seek 2 --truncate -r 1:4 -r 8: - out
+    expect_content out AB12389
+    printf ABCDEFGHIJKLMN >out
+    cat in | "$ZSLICE" --seek -4 --truncate -r 1:4 -r 6:6 - out
+    expect_content out ABCDEFGHIJ123
+    printf ABCDEFGHIJKLMN >out
+    cat in | "$ZSLICE" --exact --seek 2 --truncate -r 1:4 -r 8:10 - out
+    expect_content out AB12389
+}
+
+@test "a failure in a later range of a stream keeps all the good bytes" {
+    random_file in 3000000
+    { head -c 600000 in; tail -c +1000001 in | head -c 448576; } >expected
+    cat in | (ulimit -f 1024 && expect_failure 1 out "File too large; the target's first 1048576 bytes are good" \
+        -r :600000 -r 1000000: - out)
+    expect_same expected out
+    rm out
+    (ulimit -f 1024 && expect_failure 1 out "File too large; the target's first 1048576 bytes are good" \
+        -r :600000 -r 1000000: in out)
+    expect_same expected out
+    head -c 1000 in | expect_failure 3 "standard input" "it ended before the offset 2000" \
+        --seek 5 -r :10 -r 500:510 -r 2000: - new
+    { printf '\0\0\0\0\0'; head -c 10 in; tail -c +501 in | head -c 10; } | cmp - new
+}
+
+# data_of FILE: where its data begins and ends, holes left out.
+data_of() {
+    python3 -c '
+import os, sys
+fd = os.open(sys.argv[1], os.O_RDONLY)
+size, at, runs = os.fstat(fd).st_size, 0, []
+while at < size:
+    try:
+        start = os.lseek(fd, at, os.SEEK_DATA)
+    except OSError:
+        break
+    at = os.lseek(fd, start, os.SEEK_HOLE)
+    runs.append(f"{start}-{at}")
+print(*runs)' "$1"
+}
+
+# In a folder of an empty ext4.
+check_holes() {
+    "$ZSLICE" --seek 4M --length 8192 ../in seek
+    [ "$(data_of seek)" = 4194304-4202496 ]
+    [ "$(stat --format %b seek)" -le 32 ]
+    "$ZSLICE" -k -r 1M+4096 -r 8M+4096 ../in ranges
+    [ "$(data_of ranges)" = "1048576-1052672 8388608-8392704" ]
+    [ "$(stat --format %s ranges)" -eq $((8 * 1024 * 1024 + 4096)) ]
+    [ "$(stat --format %b ranges)" -le 32 ]
+    "$ZSLICE" -k --record=4K -r ::1024 ../in step
+    [ "$(data_of step)" = "0-4096 4194304-4198400 8388608-8392704" ]
+    "$ZSLICE" -k --shard=3/3 --align=4K ../in shard
+    [[ "$(data_of shard)" == 5996544-* ]]
+    cmp --bytes=3003456 --ignore-initial=5996544 ../in shard
+    # A hole of an existing target before the slice stays one, too.
+    truncate -s 12M old
+    printf x | dd of=old bs=64K oflag=seek_bytes seek=12582911 conv=notrunc status=none
+    "$ZSLICE" --seek 4M --length 4096 ../in old
+    [[ "$(data_of old)" == "4194304-4198400 125"*-12582912 ]]
+}
+
+@test "what is not written stays a hole: before --seek, and between ranges with --keep-offset" {
+    mount_file_system ext4 64
+    random_file in 9000000
+    (
+        cd mnt.ext4
+        check_holes
+    )
+}
+
+@test "--keep-offset is refused on what has no positions, and where everything goes to the end" {
+    printf 01 >in
+    printf ABCD >out
+    mkfifo fifo
+    exec 5<>fifo
+    expect_failure 2 "standard output" "a pipe has no positions" -k in >&5
+    exec 5>&-
+    expect_failure 2 "standard output" "open for appending" -k in >>out
+    expect_failure 2 /dev/null "a character device has no positions" -k in /dev/null
+    expect_failure 2 fifo "a pipe has no positions" -k in fifo
+    expect_content out ABCD
+}
+
+# shellcheck disable=SC2094 # one file for both is wanted
+@test "one file as source and target: --keep-offset and several ranges" {
+    local arguments before tried=0
+    printf 0123456789 >in
+    before=$(fingerprint in)
+    for arguments in "-k" "-k -o 3" "-k -r 1:2 -r 5:6" "-k -r ::2" "-r 1:2 -r 5:6" "--seek 5 -r 1:2 -r 5:6" \
+        "--seek 1 -r 5:6 -r 1:2" "--seek 2 -r 0:3 -r 7:9" "-k --shard=2/2" "--seek -1 -r 8: -r 0:1" "-r 0:3"; do
+        # shellcheck disable=SC2086 # several words
+        expect_failure 2 in "it is the source, too" $arguments in in
+        # shellcheck disable=SC2086
+        expect_failure 2 in "it is the source, too" $arguments - in <in
+        tried=$((tried + 1))
+    done
+    [ "$tried" -eq 11 ]
+    [ "$(fingerprint in)" = "$before" ]
+    "$ZSLICE" --seek 6 -r 3:5 -r 0:2 in in
+    expect_content in 0123453401
+    "$ZSLICE" --append -r 9: -r 0:2 -r 9: in in
+    expect_content in 01234534011011
+    "$ZSLICE" -r 1::5 -r 5:6 in >>in
+    expect_content in 012345340110111305
+    printf 0123456789 >in
+    { dd bs=5 count=1 status=none >skipped; "$ZSLICE" -k -r 0:2 -r 3:4 - in; } <in
+    expect_content in 5628456789
+}

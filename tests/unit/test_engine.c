@@ -978,6 +978,311 @@ START_TEST(every_engine_knows_the_good_bytes_of_a_file_that_shrank)
 }
 END_TEST
 
+/* Pieces with gaps between them, and where each byte of them goes */
+
+static const struct {
+    uint64_t start, piece, stride;
+} pieces[] = {
+    {0, 1, 1},         {0, 1, 2},      {3, 3, 7},        {5, 4, 8},
+    {0, 16, 17},       {9, 100, 4196}, {0, 4096, 8192},  {4097, 5000, 13000},
+    {1, 65536, 65537}, {0, 1, 20000},  {77, 9000, 9001}, {0, 262144, 300000},
+};
+
+enum { MOST_PIECES = 700, LAST_PIECE_CUT = 3 };
+
+/* That many pieces as there are in at most 3 MiB, the last of them cut off if it can be. */
+static struct zs_range range_of_pieces(int n)
+{
+    uint64_t stride = pieces[n].stride;
+    uint64_t count = 3 * MEBIBYTE / stride;
+    uint64_t length = (count < MOST_PIECES ? count : MOST_PIECES) * pieces[n].piece;
+
+    return (struct zs_range){.start = pieces[n].start,
+                             .piece_bytes = pieces[n].piece,
+                             .stride_bytes = stride,
+                             .length_bytes = length > LAST_PIECE_CUT ? length - LAST_PIECE_CUT : 1,
+                             .bounded = true,
+                             .record_start = pieces[n].start,
+                             .record_bytes = pieces[n].piece};
+}
+
+/* The oracle: the range's bytes, one by one, and how far behind its first one they lie. */
+static unsigned char *picked(const struct zs_range *range, const unsigned char *bytes,
+                             bool scattered, size_t before, size_t *length)
+{
+    uint64_t in_stride = 0, offset = 0;
+    unsigned char *out = NULL;
+
+    *length = before;
+    out = malloc(before + range->length_bytes * range->stride_bytes / range->piece_bytes +
+                 range->stride_bytes);
+    ck_assert_ptr_nonnull(out);
+    for (uint64_t done = 0; done < range->length_bytes; offset++) {
+        if (in_stride < range->piece_bytes) {
+            out[(*length)++] = bytes[range->start + offset];
+            done++;
+        } else if (scattered) {
+            out[(*length)++] = '.';
+        }
+        in_stride = in_stride + 1 == range->stride_bytes ? 0 : in_stride + 1;
+    }
+    memset(out, '.', before);
+    return out;
+}
+
+/* A file of dots, which stand where nothing is written. */
+static int dotted_file(size_t length, size_t position)
+{
+    char *dots = malloc(length + 1);
+    ck_assert_ptr_nonnull(dots);
+    memset(dots, '.', length);
+    int fd = scratch_file(dots, length);
+    ck_assert_int_eq(lseek(fd, (off_t)position, SEEK_SET), (off_t)position);
+    free(dots);
+    return fd;
+}
+
+enum { TARGET_START = 11, BEHIND_PIPE = 3000 };
+
+static void copy_pieces(enum zs_engine_id id, int n, bool scattered)
+{
+    struct bench bench;
+    struct zs_range range = range_of_pieces(n);
+    size_t size = (size_t)zs_range_end(&range) + 5000;
+    unsigned char *bytes = new_pattern(size);
+    size_t length;
+    unsigned char *expected = picked(&range, bytes, scattered, TARGET_START, &length);
+
+    bench_begin(&bench, scratch_file(bytes, size),
+                dotted_file(scattered ? length : TARGET_START, TARGET_START));
+    bench.copy.scattered = scattered;
+    zs_copy_begin(&bench.copy, &range, range.start, TARGET_START);
+    int result = zs_engine_run(&bench.copy, &zs_engines[id], 1, &bench.error);
+    ck_assert_msg(result == 0, "%s, pieces %d: %d %s", zs_engine_names[id], n, bench.error.code,
+                  bench.error.detail);
+    ck_assert_uint_eq(bench.copy.done_bytes, range.length_bytes);
+    ck_assert_uint_eq(bench.stats.engines[id].bytes, range.length_bytes);
+    ck_assert_uint_eq(bench.copy.target_position, length);
+    ck_assert_uint_eq(range.start + zs_copy_used_bytes(&bench.copy), zs_range_end(&range));
+    ck_assert(!bench.copy.source_ended);
+    expect_content(bench.copy.target_fd, expected, length);
+    free(bytes);
+    free(expected);
+    (void)close(bench.copy.source_fd);
+    (void)close(bench.copy.target_fd);
+}
+
+START_TEST(every_engine_copies_pieces_with_gaps_between_them)
+{
+    for (int id = 0; id < ZS_ENGINE_COUNT; id++)
+        copy_pieces((enum zs_engine_id)id, _i, false);
+}
+END_TEST
+
+START_TEST(every_engine_puts_pieces_where_they_were)
+{
+    for (int id = 0; id < ZS_ENGINE_COUNT; id++)
+        copy_pieces((enum zs_engine_id)id, _i, true);
+}
+END_TEST
+
+/* From a pipe, by what gathers; behind the last piece nothing is read. */
+static void copy_pieces_of_a_pipe(int n, bool scattered)
+{
+    const struct zs_engine *const engines[] = {&zs_engine_buffer};
+    struct bench bench;
+    struct zs_range range = range_of_pieces(n);
+    range.start = 0;
+    size_t end = (size_t)zs_range_end(&range);
+    struct later writer = {.length = end + BEHIND_PIPE, .piece = 70001};
+    int source = filled_pipe("", 0, 0, &writer.fd);
+    size_t length;
+    writer.bytes = new_pattern(writer.length);
+    unsigned char *expected = picked(&range, writer.bytes, scattered, 0, &length);
+    unsigned char left[BEHIND_PIPE];
+
+    bench_begin(&bench, source, dotted_file(scattered ? length : 0, 0));
+    bench.copy.scattered = scattered;
+    zs_copy_begin(&bench.copy, &range, 0, 0);
+    start(&writer, feed);
+    ck_assert_int_eq(zs_engine_run(&bench.copy, engines, 1, &bench.error), 0);
+    drain(source, left, BEHIND_PIPE);
+    join(&writer);
+    ck_assert_mem_eq(left, writer.bytes + end, BEHIND_PIPE);
+    ck_assert_uint_eq(bench.copy.done_bytes, range.length_bytes);
+    expect_content(bench.copy.target_fd, expected, length);
+    free(writer.bytes);
+    free(expected);
+    (void)close(source);
+    (void)close(bench.copy.target_fd);
+}
+
+START_TEST(pieces_of_a_pipe_are_gathered_and_nothing_behind_them_is_read)
+{
+    copy_pieces_of_a_pipe(_i, false);
+    copy_pieces_of_a_pipe(_i, true);
+}
+END_TEST
+
+/* Where a stream ends in the gap behind a piece, how far into it. */
+START_TEST(the_gap_in_which_a_stream_ends_is_known)
+{
+    for (size_t size = 1; size <= 40; size++) {
+        const struct zs_engine *const engines[] = {&zs_engine_buffer};
+        struct zs_range range = {.piece_bytes = 3, .stride_bytes = 10, .bounded = false};
+        unsigned char *bytes = new_pattern(size);
+        struct bench bench;
+        bench_begin(&bench, filled_pipe(bytes, size, 0, NULL), scratch_file("", 0));
+        zs_copy_begin(&bench.copy, &range, 0, 0);
+        ck_assert_int_eq(zs_engine_run(&bench.copy, engines, 1, &bench.error), 0);
+        ck_assert(bench.copy.source_ended);
+        ck_assert_uint_eq(bench.copy.done_bytes, zs_range_count_within(&range, size));
+        ck_assert_uint_eq(zs_copy_used_bytes(&bench.copy) + bench.copy.trailing_bytes, size);
+        free(bytes);
+        (void)close(bench.copy.source_fd);
+        (void)close(bench.copy.target_fd);
+    }
+}
+END_TEST
+
+/* Engines that stop or see an end in the middle of a piece, and at its last byte. */
+static const struct {
+    uint64_t moves;
+    struct zs_step then;
+} halts[] = {
+    {7, CANNOT(EINVAL, ZS_END_TARGET)},
+    {10, CANNOT(EINVAL, ZS_END_TARGET)},
+    {1, SAYS_END},
+    {9, SAYS_END},
+    {10, SAYS_END},
+};
+
+static void halt_in_a_piece(int n, bool scattered)
+{
+    struct file_copy file;
+    struct zs_range range = {
+        .start = 100, .piece_bytes = 10, .stride_bytes = 25, .length_bytes = 95, .bounded = true};
+    size_t length;
+    file_copy_begin(&file);
+    unsigned char *expected = picked(&range, file.bytes, scattered, 0, &length);
+    struct bench bench;
+
+    bench_begin(&bench, file.bench.copy.source_fd, dotted_file(scattered ? length : 0, 0));
+    bench.copy.scattered = scattered;
+    zs_copy_begin(&bench.copy, &range, range.start, 0);
+    no_scripts();
+    first_script = SCRIPT(MOVES(10), MOVES(halts[n].moves), halts[n].then);
+    ck_assert_int_eq(zs_engine_run(&bench.copy, both, 2, &bench.error), 0);
+    ck_assert_uint_eq(bench.copy.done_bytes, 95);
+    ck_assert_uint_eq(bench.copy.target_position, length);
+    expect_content(bench.copy.target_fd, expected, length);
+    free(expected);
+    (void)close(bench.copy.target_fd);
+    file_copy_end(&file);
+}
+
+START_TEST(the_next_engine_goes_on_at_the_exact_byte_of_a_piece)
+{
+    halt_in_a_piece(_i, false);
+    halt_in_a_piece(_i, true);
+}
+END_TEST
+
+/* A copy whose end becomes known bit by bit: after every piece, and within it. */
+static void copy_bit_by_bit(enum zs_engine_id id, uint64_t bit, bool scattered)
+{
+    struct bench bench;
+    struct zs_range range = {
+        .start = 5, .piece_bytes = 10, .stride_bytes = 25, .length_bytes = 95, .bounded = true};
+    unsigned char *bytes = new_pattern(1000);
+    size_t length;
+    unsigned char *expected = picked(&range, bytes, scattered, 0, &length);
+
+    bench_begin(&bench, scratch_file(bytes, 1000), dotted_file(scattered ? length : 0, 0));
+    bench.copy.scattered = scattered;
+    range.bounded = false;
+    zs_copy_begin(&bench.copy, &range, range.start, 0);
+    for (uint64_t end = 0; end < 95; end += bit) {
+        ck_assert_int_eq(zs_copy_extend(&bench.copy, end), 0);
+        ck_assert_int_eq(zs_engine_run(&bench.copy, &zs_engines[id], 1, &bench.error), 0);
+        ck_assert_uint_eq(bench.copy.done_bytes, end);
+    }
+    ck_assert_int_eq(zs_copy_extend(&bench.copy, 95), 0);
+    ck_assert_int_eq(zs_engine_run(&bench.copy, &zs_engines[id], 1, &bench.error), 0);
+    expect_content(bench.copy.target_fd, expected, length);
+    free(bytes);
+    free(expected);
+    (void)close(bench.copy.source_fd);
+    (void)close(bench.copy.target_fd);
+}
+
+START_TEST(a_copy_is_extended_at_the_exact_byte)
+{
+    for (uint64_t bit = 1; bit <= 21; bit++)
+        copy_bit_by_bit((enum zs_engine_id)_i, bit, false);
+}
+END_TEST
+
+START_TEST(a_scattered_copy_is_extended_at_the_exact_place)
+{
+    for (uint64_t bit = 1; bit <= 21; bit++)
+        copy_bit_by_bit((enum zs_engine_id)_i, bit, true);
+}
+END_TEST
+
+/* As copy_while_shrinking, with gaps: the source is cut after the first step. */
+static void copy_pieces_while_shrinking(enum zs_engine_id id, int n, uint64_t size)
+{
+    struct bench bench;
+    struct zs_range range = range_of_pieces(n);
+    size_t whole = (size_t)zs_range_end(&range);
+    unsigned char *bytes = new_pattern(whole);
+    size_t length;
+    unsigned char *expected = picked(&range, bytes, false, 0, &length);
+    uint64_t good = size > range.start ? zs_range_count_within(&range, size - range.start) : 0;
+
+    bench_begin(&bench, scratch_file(bytes, whole), scratch_file("", 0));
+    zs_copy_begin(&bench.copy, &range, range.start, 0);
+    real = zs_engines[id];
+    first_script.steps = 0;
+    shrunk_size = (off_t)size;
+    struct zs_engine shrinking = *real;
+    shrinking.step = step_and_shrink;
+    const struct zs_engine *const engines[] = {&shrinking, &zs_engine_buffer};
+    int result = zs_engine_run(&bench.copy, engines, 2, &bench.error);
+
+    if (bench.copy.remaining_bytes == 0) /* one step took it all before */
+        good = range.length_bytes;
+    ck_assert(result == -1 || bench.copy.source_ended || bench.copy.remaining_bytes == 0);
+    ck_assert_msg(bench.copy.done_bytes == good, "%s, pieces %d, cut at %ju: %ju done, not %ju",
+                  zs_engine_names[id], n, (uintmax_t)size, (uintmax_t)bench.copy.done_bytes,
+                  (uintmax_t)good);
+    ck_assert_uint_eq(bench.copy.target_position, good);
+    ck_assert_uint_eq(file_size(bench.copy.target_fd), good + bench.copy.excess_bytes);
+    ck_assert_int_eq(bench.copy.excess_bytes > 0, result == -1);
+    ck_assert_int_eq(ftruncate(bench.copy.target_fd, (off_t)good), 0);
+    expect_content(bench.copy.target_fd, expected, (size_t)good);
+    free(bytes);
+    free(expected);
+    (void)close(bench.copy.source_fd);
+    (void)close(bench.copy.target_fd);
+}
+
+START_TEST(every_engine_knows_the_good_bytes_of_pieces_of_a_file_that_shrank)
+{
+    struct zs_range range = range_of_pieces(_i);
+    uint64_t end = zs_range_end(&range);
+    uint64_t behind = range.start + range.piece_bytes;
+    const uint64_t sizes[] = {0,      range.start, range.start + 1, behind - 1,
+                              behind, end / 3,     end / 2,         end - 1};
+
+    for (int id = 0; id < ZS_ENGINE_COUNT; id++) {
+        for (int s = 0; s < ROWS(sizes); s++)
+            copy_pieces_while_shrinking((enum zs_engine_id)id, _i, sizes[s]);
+    }
+}
+END_TEST
+
 /* Every real engine, between every pair of descriptors */
 
 enum end_kind { END_FILE, END_MEMFD, END_APPEND, END_PIPE, END_SOCKET, END_COUNT };
@@ -1290,6 +1595,44 @@ START_TEST(a_step_may_move_what_remains_or_the_most_it_wants)
 }
 END_TEST
 
+/* Every place within every small range: what lies together, and what is left with its gaps. */
+static void expect_most_and_span(struct zs_copy *copy, uint64_t end, size_t most)
+{
+    uint64_t done = copy->done_bytes;
+    uint64_t together = zs_range_run(&copy->range, done);
+    uint64_t expected = together < end - done ? together : end - done;
+    uint64_t span =
+        zs_range_offset(&copy->range, end - 1) + 1 - zs_range_offset(&copy->range, done);
+
+    ck_assert_uint_eq(zs_copy_most(copy, most), expected < most ? expected : most);
+    ck_assert_uint_eq(zs_copy_span(copy, most), span < most ? span : most);
+}
+
+START_TEST(a_step_may_move_what_lies_together)
+{
+    struct zs_facts file = {.kind = ZS_KIND_REGULAR, .positioned = true, .sized = true};
+
+    for (uint64_t piece = 1; piece <= 4; piece++) {
+        for (uint64_t stride = piece; stride <= 7; stride++) {
+            for (uint64_t end = 1; end <= 14; end++) {
+                for (uint64_t done = 0; done < end; done++) {
+                    struct zs_copy copy = {.source = &file};
+                    struct zs_range range = {
+                        .piece_bytes = piece, .stride_bytes = stride, .bounded = false};
+                    zs_copy_begin(&copy, &range, 100, 0);
+                    ck_assert_uint_eq(zs_copy_span(&copy, 4096), 4096);
+                    copy.done_bytes = done;
+                    ck_assert_int_eq(zs_copy_extend(&copy, end), 0);
+                    ck_assert_uint_eq(copy.source_position, 100 + zs_range_offset(&range, done));
+                    for (size_t most = 1; most <= 40; most++)
+                        expect_most_and_span(&copy, end, most);
+                }
+            }
+        }
+    }
+}
+END_TEST
+
 static const int another_way[] = {EINVAL, EBADF,  ENOSYS, EPERM,  EOPNOTSUPP, ENODEV,
                                   EACCES, ESPIPE, ENOMEM, EFAULT, EAGAIN};
 static const int no_other_way[] = {EIO,    ENOSPC,    EDQUOT, EFBIG, EPIPE,     ECONNRESET,
@@ -1444,6 +1787,20 @@ static void add_driver_tests(Suite *suite)
     tcase_add_test(shrinking, only_the_last_step_can_have_taken_too_much);
     tcase_add_test(shrinking, a_source_that_grows_or_is_a_stream_has_no_excess);
     add_rows(shrinking, every_engine_knows_the_good_bytes_of_a_file_that_shrank, cuts);
+    add_rows(shrinking, every_engine_knows_the_good_bytes_of_pieces_of_a_file_that_shrank, pieces);
+}
+
+static void add_tests_of_pieces(Suite *suite)
+{
+    TCase *gaps = add_case(suite, "pieces");
+    tcase_add_checked_fixture(gaps, no_scripts, NULL);
+    add_rows(gaps, every_engine_copies_pieces_with_gaps_between_them, pieces);
+    add_rows(gaps, every_engine_puts_pieces_where_they_were, pieces);
+    add_rows(gaps, pieces_of_a_pipe_are_gathered_and_nothing_behind_them_is_read, pieces);
+    tcase_add_test(gaps, the_gap_in_which_a_stream_ends_is_known);
+    add_rows(gaps, the_next_engine_goes_on_at_the_exact_byte_of_a_piece, halts);
+    tcase_add_loop_test(gaps, a_copy_is_extended_at_the_exact_byte, 0, ZS_ENGINE_COUNT);
+    tcase_add_loop_test(gaps, a_scattered_copy_is_extended_at_the_exact_place, 0, ZS_ENGINE_COUNT);
 }
 
 static void add_engine_tests(Suite *suite)
@@ -1467,6 +1824,7 @@ static void add_engine_tests(Suite *suite)
     TCase *tools = add_case(suite, "tools");
     tcase_add_checked_fixture(tools, enter_scratch_folder, leave_scratch_folder);
     tcase_add_test(tools, a_step_may_move_what_remains_or_the_most_it_wants);
+    tcase_add_test(tools, a_step_may_move_what_lies_together);
     tcase_add_test(tools, an_errno_says_whether_another_engine_may_do);
     tcase_add_test(tools, the_end_at_fault_is_found_by_reading_a_byte);
     tcase_add_test(tools, a_pipe_is_grown_and_never_shrunk);
@@ -1478,6 +1836,7 @@ int main(void)
 {
     Suite *suite = suite_create("engine");
     add_driver_tests(suite);
+    add_tests_of_pieces(suite);
     add_engine_tests(suite);
     return run_suite(suite);
 }

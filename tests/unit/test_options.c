@@ -45,6 +45,11 @@ static void end(struct parsed *parsed)
 #define PATHS(source, target)                                                                      \
     .source_path = source, .source_name = source, .target_path = target, .target_name = target
 
+#define RECORDS(bytes) .selection = {(bytes), {0, (bytes)}, {0, 0}, (bytes)}
+#define RANGES(...)                                                                                \
+    .ranges = (struct zs_slice[]){__VA_ARGS__},                                                    \
+    .range_count = sizeof((struct zs_slice[]){__VA_ARGS__}) / sizeof(struct zs_slice)
+
 static const struct {
     const char *words[MOST_WORDS];
     struct zs_options expected; /* paths and names that are NULL: "-" and the stream's name */
@@ -73,7 +78,51 @@ static const struct {
     {{"--end=1MB"}, {.slice = {.has_end = true, .end = AT(1000000)}}},
     {{"-o", "1", "-e", "3"}, {.slice = {.offset = AT(1), .has_end = true, .end = AT(3)}}},
     {{"-o1", "-l3"}, {.slice = {.offset = AT(1), .has_length = true, .length_bytes = 3}}},
+    /* records: numbers without a suffix count them */
+    {{"--record=8"}, {RECORDS(8)}},
+    {{"--record", "4K"}, {RECORDS(4096)}},
+    {{"--record=8", "-o5"}, {RECORDS(8), .slice.offset = AT(40)}},
+    {{"-o5", "--record=8"}, {RECORDS(8), .slice.offset = AT(40)}},
+    {{"-o5B", "--record=8"}, {RECORDS(8), .slice.offset = AT(5)}},
+    {{"-o-5", "--record=8", "-l2"},
+     {RECORDS(8), .slice = {.offset = BEFORE(40), .has_length = true, .length_bytes = 16}}},
+    {{"-e", "-1", "--record=8"}, {RECORDS(8), .slice = {.has_end = true, .end = BEFORE(8)}}},
+    {{"-o1B", "-o2", "--record=8"}, {RECORDS(8), .slice.offset = AT(16)}},
+    {{"--seek=3", "--record=8"}, {RECORDS(8), .has_seek = true, .seek = AT(3)}},
+    {{"--record=8", "--record=3", "-l2"},
+     {RECORDS(3), .slice = {.has_length = true, .length_bytes = 6}}},
+    {{"--record=18446744073709551615", "-l1"},
+     {RECORDS(UINT64_MAX), .slice = {.has_length = true, .length_bytes = UINT64_MAX}}},
+    /* fields, shards */
+    {{"--field=2:4", "--record=8"}, {.selection = {8, {2, 2}, {0, 0}, 8}}},
+    {{"--record=8", "--field", "-1:"}, {.selection = {8, {7, 1}, {0, 0}, 8}}},
+    {{"--shard=2/3"}, {.selection = {1, {0, 1}, {2, 3}, 1}}},
+    {{"--shard", "2/3", "--record=8"}, {.selection = {8, {0, 8}, {2, 3}, 8}}},
+    {{"--shard=2/3", "--record=8", "--align=12"}, {.selection = {8, {0, 8}, {2, 3}, 12}}},
+    {{"--align=4K", "--shard=2/3"}, {.selection = {1, {0, 1}, {2, 3}, 4096}}},
+    {{"--align=16", "--shard=2/3", "--record=8", "--field=1:2"},
+     {.selection = {8, {1, 1}, {2, 3}, 16}}},
+    {{"--shard=1/2", "--shard=2/2"}, {.selection = {1, {0, 1}, {2, 2}, 1}}},
+    /* ranges */
+    {{"-r", "1:3"}, {RANGES({.offset = AT(1), .has_end = true, .end = AT(3)})}},
+    {{"-r1:3"}, {RANGES({.offset = AT(1), .has_end = true, .end = AT(3)})}},
+    {{"--range=-4:"}, {RANGES({.offset = BEFORE(4)})}},
+    {{"-r", "-4:"}, {RANGES({.offset = BEFORE(4)})}},
+    {{"-r:"}, {RANGES({.offset = AT(0)})}},
+    {{"-r::2"}, {RANGES({.has_step = true, .step_bytes = 2})}},
+    {{"-r", "::2", "--record=8"}, {RECORDS(8), RANGES({.has_step = true, .step_bytes = 16})}},
+    {{"-r", "::8B", "--record=8"}, {RECORDS(8), RANGES({.has_step = true, .step_bytes = 8})}},
+    {{"-r5+2", "-r1+1B", "--record=4"},
+     {RECORDS(4), RANGES({.offset = AT(20), .has_length = true, .length_bytes = 8},
+                         {.offset = AT(4), .has_length = true, .length_bytes = 1})}},
+    {{"-r3:", "in", "-r:2", "out", "-r3:"},
+     {PATHS("in", "out"),
+      RANGES({.offset = AT(3)}, {.has_end = true, .end = AT(2)}, {.offset = AT(3)})}},
+    {{"--shard=1/2", "-r2:"}, {.selection = {1, {0, 1}, {1, 2}, 1}, RANGES({.offset = AT(2)})}},
     /* switches */
+    {{"-k"}, {.keep_offset = true}},
+    {{"--keep-offset", "--truncate"}, {.keep_offset = true, .truncate = true}},
+    {{"-xk"}, {.exact = true, .keep_offset = true}},
     {{"-x"}, {.exact = true}},
     {{"--exact"}, {.exact = true}},
     {{"-a"}, {.append = true}},
@@ -171,6 +220,36 @@ static void expect_slice(const struct zs_slice *slice, const struct zs_slice *ex
         ck_assert_uint_eq(slice->length_bytes, expected->length_bytes);
     if (expected->has_end)
         expect_position("end", slice->end, expected->end);
+    ck_assert_int_eq(slice->has_step, expected->has_step);
+    ck_assert_uint_eq(slice->step_bytes, expected->step_bytes);
+    ck_assert(!slice->offset_bare && !slice->length_bare && !slice->end_bare && !slice->step_bare);
+}
+
+/* A row that says nothing of it means single bytes. */
+static void expect_selection(const struct zs_selection *selection, const struct zs_selection *row)
+{
+    static const struct zs_selection plain = {1, {0, 1}, {0, 0}, 1};
+    const struct zs_selection *expected = row->record_bytes ? row : &plain;
+
+    ck_assert_uint_eq(selection->record_bytes, expected->record_bytes);
+    ck_assert_uint_eq(selection->field.start, expected->field.start);
+    ck_assert_uint_eq(selection->field.length_bytes, expected->field.length_bytes);
+    ck_assert_uint_eq(selection->shard.number, expected->shard.number);
+    ck_assert_uint_eq(selection->shard.count, expected->shard.count);
+    ck_assert_uint_eq(selection->align_bytes, expected->align_bytes);
+}
+
+static void expect_ranges(const struct zs_options *options, const struct zs_options *expected)
+{
+    size_t count;
+    const struct zs_slice *slices = zs_options_slices(options, &count);
+
+    ck_assert_uint_eq(options->range_count, expected->range_count);
+    ck_assert_uint_eq(count, expected->range_count ? expected->range_count : 1);
+    if (expected->range_count == 0)
+        ck_assert_ptr_eq(slices, &options->slice);
+    for (size_t i = 0; i < expected->range_count; i++)
+        expect_slice(&slices[i], &expected->ranges[i]);
 }
 
 static void expect_text(const char *text, const char *expected, const char *otherwise)
@@ -185,6 +264,9 @@ static void expect_options(const struct zs_options *options, const struct zs_opt
     expect_text(options->source_name, expected->source_name, "standard input");
     expect_text(options->target_name, expected->target_name, "standard output");
     expect_slice(&options->slice, &expected->slice);
+    expect_selection(&options->selection, &expected->selection);
+    expect_ranges(options, expected);
+    ck_assert_int_eq(options->keep_offset, expected->keep_offset);
     ck_assert_int_eq(options->exact, expected->exact);
     ck_assert_int_eq(options->has_seek, expected->has_seek);
     if (expected->has_seek)
@@ -315,7 +397,45 @@ static const struct {
     {{"-x!#:+"}, "-x!#:+", "", "unknown option -!"},
     {{"-o", "5", "a", "b", "!#:+"}, "!#:+", "", "unexpected"},
     {{"-o", "!#:+", "!#\x01+"}, "--offset", "'!#:+'", "number"},
+    /* the slice language */
+    {{"-r", "5"}, "--range", "'5'", "START:STOP"},
+    {{"-r", ""}, "--range", "''", "START:STOP"},
+    {{"--range=1:2:3:4"}, "--range", "'1:2:3:4'", "START:STOP"},
+    {{"-r", "1+2:3"}, "--range", "'1+2:3'", "START:STOP"},
+    {{"-r", "1:2", "-r", "x:"}, "--range", "'x:'", "START:STOP"},
+    {{"-r", "16E:"}, "--range", "'16E:'", "64 bits"},
+    {{"-r", "::0"}, "--range", "'::0'", "at least 1"},
+    {{"-r", "!#:+", "5"}, "--range", "'!#:+'", "START:STOP"},
+    {{"-r", "::3B", "--record=4"}, "--range", "", "3 bytes is shorter than a record of 4"},
+    {{"--record=0"}, "--record", "", "at least 1"},
+    {{"--record=-1"}, "--record", "'-1'", "number"},
+    {{"--record=4", "-o0x4000000000000000"}, "--record", "", "beyond 64 bits"},
+    {{"--record=4", "-l0x4000000000000000"}, "--record", "", "beyond 64 bits"},
+    {{"-r", ":0x4000000000000000", "--record=4"}, "--record", "", "beyond 64 bits"},
+    {{"--field=1:2"}, "--field", "", "needs --record"},
+    {{"--field=1:9", "--record=8"}, "--field", "'1:9'", "out of the record of 8 bytes"},
+    {{"--field=1", "--record=8"}, "--field", "'1'", "A:B"},
+    {{"--field=1:2:1", "--record=8"}, "--field", "'1:2:1'", "A:B"},
+    {{"--field=16E:", "--record=8"}, "--field", "'16E:'", "64 bits"},
+    {{"--field=1:2", "--record=8", "--shard=1/2", "--align=12"}, "--field", "", "multiple"},
+    {{"--shard=0/2"}, "--shard", "'0/2'", "from 1 to N"},
+    {{"--shard=3/2"}, "--shard", "'3/2'", "from 1 to N"},
+    {{"--shard=1/4294967296"}, "--shard", "'1/4294967296'", "4294967295"},
+    {{"--shard=1"}, "--shard", "'1'", "K/N"},
+    {{"--shard=1/2K"}, "--shard", "'1/2K'", "K/N"},
+    {{"--align=4"}, "--align", "", "needs --shard"},
+    {{"--align=0", "--shard=1/2"}, "--align", "", "at least 1"},
+    {{"--shard=1/2", "-r", "::2"}, "--shard", "", "cannot be combined with a STEP"},
+    {{"--shard=1/2", "-r:1", "-r2:"}, "--shard", "", "cannot be combined with several ranges"},
+    {{"-r"}, "-r", "", "needs a value"},
+    {{"--keep-offset=1"}, "--keep-offset=1", "", "takes no value"},
     /* combinations */
+    {{"-r:", "-o1"}, "--range", "", "cannot be combined with --offset"},
+    {{"-l1", "-r:"}, "--range", "", "cannot be combined with --offset"},
+    {{"-e1", "-r:"}, "--range", "", "cannot be combined with --offset"},
+    {{"-k", "--seek=1"}, "--keep-offset", "", "cannot be combined with --seek"},
+    {{"-k", "-a"}, "--append", "", "cannot be combined with --keep-offset"},
+    {{"-k", "-n", "in", "out"}, "--no-clobber", "", "cannot be combined with --keep-offset"},
     {{"-l", "5", "-e", "6"}, "--end", "", "cannot be combined with --length"},
     {{"-e", "6", "-l", "5"}, "--end", "", "cannot be combined with --length"},
     {{"--seek=1", "-a"}, "--append", "", "cannot be combined"},
@@ -434,10 +554,13 @@ END_TEST
 START_TEST(help_and_usage_name_every_option)
 {
     static const char *const names[] = {
-        "-o, --offset=POS", "-l, --length=SIZE", "-e, --end=POS",     "-x, --exact",
-        "--seek=POS",       "-a, --append",      "--truncate",        "-n, --no-clobber",
-        "--engine=NAME",    "--stats=json",      "-v, --verbose",     "--help",
-        "--usage",          "--version",         "[SOURCE [TARGET]]",
+        "-r, --range=RANGE", "--record=SIZE",     "--field=A:B",
+        "--shard=K/N",       "--align=SIZE",      "-k, --keep-offset",
+        "-o, --offset=POS",  "-l, --length=SIZE", "-e, --end=POS",
+        "-x, --exact",       "--seek=POS",        "-a, --append",
+        "--truncate",        "-n, --no-clobber",  "--engine=NAME",
+        "--stats=json",      "-v, --verbose",     "--help",
+        "--usage",           "--version",         "[SOURCE [TARGET]]",
     };
     char *help = information(informing[0]);
     char *usage = information(informing[1]);

@@ -1234,6 +1234,37 @@ START_TEST(two_ranges_within_a_file_are_refused_exactly_where_a_byte_is_in_both)
 }
 END_TEST
 
+/* Every range with gaps of a file of 12 bytes to every position of itself. */
+static void expect_gaps(uint64_t a, uint64_t b, uint64_t step, uint64_t seek)
+{
+    static const struct zs_facts file = {REGULAR(12, 1)};
+    struct zs_options row = {TO_FILE, RANGES(STEPS(a, b, step)), SEEK(seek)};
+    uint64_t length = (b - a + step - 1) / step;
+    uint64_t behind = length > 0 ? a + (length - 1) * step + 1 : a;
+    bool in_both = false;
+
+    for (uint64_t at = a; at < b; at += step)
+        in_both |= inside(at, seek, seek + length);
+    bool planned = is_planned(&row, &file, &file);
+    ck_assert_msg(!planned || !in_both, "[%d, %d) by %d to %d overwrites itself", (int)a, (int)b,
+                  (int)step, (int)seek);
+    ck_assert_msg(planned || (length > 0 && seek < behind && a < seek + length),
+                  "[%d, %d) by %d to %d is refused", (int)a, (int)b, (int)step, (int)seek);
+}
+
+START_TEST(a_range_with_gaps_within_a_file_never_overwrites_itself)
+{
+    uint64_t a = (uint64_t)_i;
+
+    for (uint64_t b = a; b <= 12; b++) {
+        for (uint64_t step = 1; step <= 5; step++) {
+            for (uint64_t seek = 0; seek <= 14; seek++)
+                expect_gaps(a, b, step, seek);
+        }
+    }
+}
+END_TEST
+
 /*
  * Ranges with gaps, too, of an inherited source that stands at `position`: refused where a byte
  * that is written is read, and planned where all that is written lies apart from all that is read.
@@ -1378,6 +1409,7 @@ int main(void)
     tcase_add_loop_test(several,
                         two_ranges_within_a_file_are_refused_exactly_where_a_byte_is_in_both, 0,
                         SMALL_FILE + 1);
+    tcase_add_loop_test(several, a_range_with_gaps_within_a_file_never_overwrites_itself, 0, 13);
     tcase_add_loop_test(several, kept_offsets_within_a_file_never_overwrite_what_is_read, 0, 9);
     tcase_add_loop_test(several, a_stream_is_read_in_order, 0, SMALL_FILE + 1);
 

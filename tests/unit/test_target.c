@@ -940,6 +940,131 @@ START_TEST(standard_output_that_is_closed_is_refused)
 }
 END_TEST
 
+/* Files that other processes write to at the same time: --keep-offset */
+
+static struct zs_plan shared_at(uint64_t position)
+{
+    return (struct zs_plan){.placement = ZS_PLACE_AT, .target_position = position, .shared = true};
+}
+
+START_TEST(a_shared_file_that_appears_meanwhile_is_joined)
+{
+    struct zs_target target;
+    struct zs_plan plan = shared_at(6);
+
+    examine(&target, "out");
+    make_file("out", "theirs", 6);
+    ck_assert_int_eq(zs_target_open(&target, &plan, &error), 0);
+    ck_assert_ptr_null(target.created_path);
+    ck_assert_int_eq(zs_target_prepare(&target, &plan, &error), 0);
+    write_all(target.fd, "ours", 4);
+    finish(&target, &plan, 4);
+    expect_file("out", "theirsours", 10);
+    expect_no_error();
+}
+END_TEST
+
+START_TEST(what_appears_meanwhile_and_is_no_file_is_not_joined)
+{
+    struct zs_target target;
+    struct zs_plan plan = shared_at(0);
+
+    examine(&target, "out");
+    ck_assert_int_eq(mkfifo("out", 0600), 0);
+    int reader = open("out", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+    ck_assert_int_eq(zs_target_open(&target, &plan, &error), -1);
+    expect_refused("opening", 0);
+    ck_assert_ptr_nonnull(strstr(error.detail, "another file"));
+    zs_target_abandon(&target, &plan, &nothing, &error);
+    zs_target_free(&target);
+    (void)close(reader);
+}
+END_TEST
+
+START_TEST(a_shared_file_is_not_removed_though_it_was_created)
+{
+    struct zs_target target;
+    struct zs_plan plan = shared_at(0);
+
+    begin(&target, "out", &plan);
+    ck_assert_str_eq(target.created_path, "out");
+    abandon(&target, &plan, 0, 0);
+    expect_file("out", "", 0);
+}
+END_TEST
+
+/* What lies there may be another's by now. */
+START_TEST(excess_in_a_shared_file_is_told_and_not_cut_off)
+{
+    struct zs_target target;
+    struct zs_plan plan = shared_at(0);
+
+    begin(&target, "out", &plan);
+    write_all(target.fd, "good!bad", 8);
+    abandon(&target, &plan, 5, 3);
+    expect_file("out", "good!bad", 8);
+    ck_assert_ptr_nonnull(strstr(error.detail, "3 bytes behind them are not the source's"));
+}
+END_TEST
+
+START_TEST(a_shared_file_keeps_its_size_and_blocks)
+{
+    struct zs_target target;
+    struct zs_plan plan = reserving(shared_at(0), MEBIBYTE);
+
+    make_file("out", "old", 3);
+    begin(&target, "out", &plan);
+    ck_assert_uint_eq(target.reserved_end, 0);
+    ck_assert_uint_lt(allocated("out"), MEBIBYTE / 2);
+    expect_file("out", "old", 3);
+    finish(&target, &plan, 0);
+    expect_file("out", "old", 3);
+}
+END_TEST
+
+START_TEST(scattered_bytes_are_told_by_their_number)
+{
+    struct zs_target target;
+    struct zs_plan plan = shared_at(2);
+    plan.scattered = true;
+
+    begin(&target, "out", &plan);
+    write_all(target.fd, "x", 1);
+    ck_assert_int_eq(zs_target_seek(&target, 9, &error), 0);
+    write_all(target.fd, "y", 1);
+    abandon(&target, &plan, 2, 0);
+    expect_file("out", "\0\0x\0\0\0\0\0\0y", 10);
+    ck_assert_ptr_nonnull(strstr(error.detail, "first 2 bytes of the slice are in their places"));
+}
+END_TEST
+
+START_TEST(a_cut_is_behind_the_furthest_byte_written)
+{
+    struct zs_target target;
+    struct zs_plan plan = at(7);
+    const struct zs_written written = {.done_bytes = 4, .end = 3, .furthest_end = 8};
+    plan.cut_after = true;
+
+    make_file("out", "0123456789", 10);
+    begin(&target, "out", &plan);
+    ck_assert_int_eq(zs_target_finish(&target, &plan, &written, &error), 0);
+    expect_file("out", "01234567", 8);
+    zs_target_free(&target);
+}
+END_TEST
+
+START_TEST(a_position_that_no_file_has_cannot_be_moved_to)
+{
+    struct zs_target target;
+    struct zs_plan plan = at(0);
+
+    begin(&target, "out", &plan);
+    ck_assert_int_eq(zs_target_seek(&target, (uint64_t)1 << 63, &error), -1);
+    expect_refused("seeking", EINVAL);
+    zs_target_free(&target);
+}
+END_TEST
+
 static void add_opening(Suite *suite)
 {
     TCase *opening = add_case(suite, "opening");
@@ -1031,5 +1156,15 @@ int main(void)
     add_opening(suite);
     add_writing(suite);
     add_abandoning(suite);
+    TCase *shared = add_case(suite, "shared");
+    tcase_add_checked_fixture(shared, no_error, leave_scratch_folder);
+    tcase_add_test(shared, a_shared_file_that_appears_meanwhile_is_joined);
+    tcase_add_test(shared, what_appears_meanwhile_and_is_no_file_is_not_joined);
+    tcase_add_test(shared, a_shared_file_is_not_removed_though_it_was_created);
+    tcase_add_test(shared, excess_in_a_shared_file_is_told_and_not_cut_off);
+    tcase_add_test(shared, a_shared_file_keeps_its_size_and_blocks);
+    tcase_add_test(shared, scattered_bytes_are_told_by_their_number);
+    tcase_add_test(shared, a_cut_is_behind_the_furthest_byte_written);
+    tcase_add_test(shared, a_position_that_no_file_has_cannot_be_moved_to);
     return run_suite(suite);
 }

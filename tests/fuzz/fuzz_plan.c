@@ -1,0 +1,390 @@
+/*
+ * Plans for arbitrary options and ends: the input's bytes choose them, one after the other.
+ * Whatever they are, a plan that is made must copy exactly the bytes asked for (walked one by one
+ * where the source is small) to places that do not overlap and that exist, and one that is refused
+ * must say why.
+ */
+
+#include "plan.h"
+
+#include "engine.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+enum { MOST_RANGES = 4, WALKED = 300 };
+
+static void require(bool condition, const char *what)
+{
+    if (condition)
+        return;
+    (void)fprintf(stderr, "fuzz_plan: %s\n", what);
+    abort();
+}
+
+/* The input; behind its end there are zeros. */
+struct input {
+    const uint8_t *bytes;
+    size_t left;
+};
+
+static uint8_t take(struct input *input)
+{
+    if (input->left == 0)
+        return 0;
+    input->left--;
+    return *input->bytes++;
+}
+
+/* Small numbers mostly; also any number, and the neighbours of the limits. */
+static uint64_t take_number(struct input *input)
+{
+    static const uint64_t limits[] = {INT64_MAX, UINT64_MAX, 4096, 1 << 18, (uint64_t)1 << 32, 200};
+    uint8_t first = take(input);
+    uint64_t number = 0;
+
+    if (first < 224)
+        return first % 112;
+    if (first >= 232)
+        return limits[first % 6] - take(input) + (first >= 244 ? 128 : 0);
+    for (int i = 0; i < 8; i++)
+        number = number << 8 | take(input);
+    return number;
+}
+
+static struct zs_position take_position(struct input *input, bool from_end)
+{
+    return (struct zs_position){.distance_bytes = take_number(input), .from_end = from_end};
+}
+
+/* As the parser would have it: a step is at least a record, and there is none with shards. */
+static struct zs_slice take_slice(struct input *input, const struct zs_selection *selection)
+{
+    uint8_t flags = take(input);
+    struct zs_slice slice = {.offset = take_position(input, flags & 1)};
+
+    if ((flags & 6) == 2) {
+        slice.has_length = true;
+        slice.length_bytes = take_number(input);
+    } else if ((flags & 6) == 4) {
+        slice.has_end = true;
+        slice.end = take_position(input, flags & 8);
+    }
+    if (flags & 16 && selection->shard.number == 0) {
+        slice.has_step = true;
+        if (__builtin_add_overflow(selection->record_bytes, take_number(input), &slice.step_bytes))
+            slice.step_bytes = UINT64_MAX;
+    }
+    return slice;
+}
+
+static struct zs_selection take_selection(struct input *input)
+{
+    struct zs_selection selection = {.record_bytes = 1, .field = {0, 1}, .align_bytes = 1};
+    uint8_t flags = take(input);
+
+    if (flags & 1)
+        selection.record_bytes = take_number(input);
+    if (selection.record_bytes == 0)
+        selection.record_bytes = 1;
+    selection.field.length_bytes = selection.align_bytes = selection.record_bytes;
+    if (flags & 2) {
+        selection.field.start = take_number(input) % selection.record_bytes;
+        selection.field.length_bytes =
+            take_number(input) % (selection.record_bytes - selection.field.start);
+    }
+    if ((flags & 12) != 12)
+        return selection;
+    selection.shard.count = 1 + take_number(input) % UINT32_MAX;
+    selection.shard.number = 1 + take_number(input) % selection.shard.count;
+    if (flags & 16 && !(flags & 2))
+        selection.align_bytes = 1 + take_number(input) % UINT64_MAX;
+    return selection;
+}
+
+static void take_options(struct input *input, struct zs_options *options,
+                         struct zs_slice ranges[MOST_RANGES])
+{
+    uint8_t where = take(input);
+    uint8_t flags = take(input);
+    bool to_stdout = where & 8;
+
+    *options = (struct zs_options){.source_path = "in",
+                                   .source_name = "in",
+                                   .target_path = to_stdout ? "-" : "out",
+                                   .target_name = to_stdout ? "stdout" : "out",
+                                   .exact = flags & 1,
+                                   .engine_forced = (flags & 6) == 6,
+                                   .engine = (enum zs_engine_id)(flags / 8 % ZS_ENGINE_COUNT)};
+    options->has_seek = where % 8 == 1 || where % 8 == 2;
+    options->keep_offset = where % 8 == 3 || where % 8 == 4;
+    options->append = where % 8 == 5;
+    options->no_clobber = where % 8 == 6 && !to_stdout;
+    options->truncate = (options->has_seek || options->keep_offset) && flags & 64;
+    if (options->has_seek)
+        options->seek = take_position(input, where % 8 == 2);
+    options->selection = take_selection(input);
+    options->slice = take_slice(input, &options->selection);
+    options->slice.has_step = false;
+    size_t most = options->selection.shard.number ? 1 : MOST_RANGES;
+    options->range_count = take(input) % (most + 1);
+    for (size_t i = 0; i < options->range_count; i++)
+        ranges[i] = take_slice(input, &options->selection);
+    options->ranges = options->range_count ? ranges : NULL;
+}
+
+static struct zs_facts take_facts(struct input *input, bool source)
+{
+    uint8_t kind = take(input);
+    uint8_t flags = take(input);
+    struct zs_facts facts = {.kind = (enum zs_kind)(kind % 9),
+                             .readable = (flags & 3) != 3,
+                             .writable = (flags & 12) != 12,
+                             .inode = flags & 16 ? 1
+                                      : source   ? 2
+                                                 : 3};
+
+    if (kind >= 128) /* files are what there is most to say about */
+        facts.kind = ZS_KIND_REGULAR;
+    if (source && facts.kind == ZS_KIND_NONE)
+        facts.kind = ZS_KIND_REGULAR;
+    facts.special_device = facts.inode;
+    facts.messages = facts.kind == ZS_KIND_SOCKET && flags & 32;
+    facts.append = !source && flags & 64 && facts.kind != ZS_KIND_NONE;
+    facts.positioned =
+        facts.kind == ZS_KIND_REGULAR || facts.kind == ZS_KIND_BLOCK || facts.kind == ZS_KIND_NONE;
+    facts.sized = facts.positioned && !(source && facts.kind == ZS_KIND_REGULAR && flags & 128);
+    if (facts.positioned && facts.kind != ZS_KIND_NONE) {
+        facts.position = flags & 32 ? take_number(input) : 0;
+        facts.size_bytes = facts.sized ? take_number(input) : 0;
+    }
+    return facts;
+}
+
+static bool is_file(const struct zs_facts *facts)
+{
+    return facts->positioned;
+}
+
+static uint64_t remaining(const struct zs_facts *source)
+{
+    return source->size_bytes > source->position ? source->size_bytes - source->position : 0;
+}
+
+static uint64_t clamped(struct zs_position position, uint64_t size)
+{
+    if (position.distance_bytes > size)
+        return position.from_end ? 0 : size;
+    return position.from_end ? size - position.distance_bytes : position.distance_bytes;
+}
+
+/* Where shard `number` ends in `length` bytes; both factors are small here. */
+static uint64_t bound(const struct zs_selection *selection, uint64_t number, uint64_t length)
+{
+    uint64_t at = number * length / selection->shard.count;
+    return number == selection->shard.count ? length : at - at % selection->align_bytes;
+}
+
+/* The range against a walk over a small source. */
+static void check_bytes(const struct zs_range *range, const struct zs_slice *slice,
+                        const struct zs_selection *selection, uint64_t size)
+{
+    uint64_t start = clamped(slice->offset, size);
+    uint64_t end = slice->has_end ? clamped(slice->end, size) : size;
+    uint64_t stride = slice->has_step ? slice->step_bytes : selection->record_bytes;
+    uint64_t index = 0;
+
+    if (slice->has_length && slice->length_bytes < size - start)
+        end = start + slice->length_bytes;
+    if (end < start)
+        end = start;
+    if (selection->shard.number > 0) {
+        uint64_t length = end - start;
+        end = start + bound(selection, selection->shard.number, length);
+        start += bound(selection, selection->shard.number - 1, length);
+    }
+    for (uint64_t at = start; at < end; at++) {
+        uint64_t within = (at - start) % stride;
+        if (within < selection->field.start ||
+            within - selection->field.start >= selection->field.length_bytes)
+            continue;
+        require(index < range->length_bytes && range->start + zs_range_offset(range, index) == at,
+                "a byte that was asked for is not copied");
+        index++;
+    }
+    require(index == range->length_bytes, "a byte that was not asked for is copied");
+}
+
+static void check_source(const struct zs_plan *plan, const struct zs_facts *source,
+                         const struct zs_slice *slices)
+{
+    uint64_t size = remaining(source);
+
+    for (size_t i = 0; i < plan->part_count; i++) {
+        const struct zs_part *part = &plan->parts[i];
+        const struct zs_range *range = &part->range;
+        if (source->positioned) {
+            require(part->source_position == source->position + range->start &&
+                        part->source_position >= source->position &&
+                        part->source_position <= INT64_MAX,
+                    "a position in the source is not within the limits");
+        }
+        if (source->sized) {
+            require(range->bounded && zs_range_end(range) <= size, "bytes beyond the source's end");
+            require(!range->past_end, "an offset beyond the end");
+            require(!plan->exact || (range->missing_bytes == 0 && range->partial_bytes == 0),
+                    "not exact");
+            if (size <= WALKED)
+                check_bytes(range, &slices[i], &plan->options->selection, size);
+        } else if (i > 0) {
+            require(range[0].start >= zs_range_end(&plan->parts[i - 1].range) &&
+                        plan->parts[i - 1].range.bounded,
+                    "a stream would have to be read again");
+        }
+    }
+}
+
+static void check_target(const struct zs_plan *plan, const struct zs_facts *source,
+                         const struct zs_facts *target)
+{
+    uint64_t limit = target->kind == ZS_KIND_BLOCK ? target->size_bytes : INT64_MAX;
+    uint64_t next = plan->target_position;
+    uint64_t total = 0;
+
+    for (size_t i = 0; i < plan->part_count; i++) {
+        const struct zs_part *part = &plan->parts[i];
+        const struct zs_range *range = &part->range;
+        bool certain = source->sized || (range->bounded && plan->exact);
+        uint64_t length = certain ? range->length_bytes : 0;
+        uint64_t span = plan->scattered && certain ? zs_range_end(range) - range->start : length;
+        if (is_file(target)) {
+            require(part->target_position <= limit && span <= limit - part->target_position,
+                    "a part ends beyond the target's limit");
+            require(part->target_position == (plan->options->keep_offset ? range->start : next),
+                    "a part is not where it belongs");
+            next += length;
+        }
+        require(!__builtin_add_overflow(total, length, &total), "the total overflows");
+    }
+    require(plan->reserve_bytes == (source->sized && !plan->scattered ? total : 0),
+            "other bytes are reserved than there are");
+    require(!plan->scattered || plan->options->keep_offset, "scattered without --keep-offset");
+}
+
+static void check_engines(const struct zs_plan *plan, const struct zs_facts *target)
+{
+    struct zs_facts end = *target;
+
+    end.append |= plan->placement == ZS_PLACE_APPEND;
+    for (size_t i = 0; i < plan->part_count; i++) {
+        const struct zs_part *part = &plan->parts[i];
+        bool seen[ZS_ENGINE_COUNT] = {false};
+        require(part->engine_count > 0 && part->engine_count <= ZS_ENGINE_COUNT, "no engine");
+        for (size_t e = 0; e < part->engine_count; e++) {
+            require(!seen[part->engines[e]], "an engine is tried twice");
+            seen[part->engines[e]] = true;
+        }
+        require(!plan->engine_forced ||
+                    (part->engine_count == 1 && part->engines[0] == plan->options->engine),
+                "a forced engine is replaced");
+        require(plan->engine_forced || seen[ZS_ENGINE_BUFFER], "no engine that can always do it");
+        require(!part->piecewise || !zs_range_is_contiguous(&part->range), "one piece, piecewise");
+    }
+}
+
+/* Of one file: no byte that is written is read, byte by byte. */
+static void check_same_file(const struct zs_plan *plan, const struct zs_facts *source,
+                            const struct zs_facts *target)
+{
+    bool read[4 * WALKED] = {false};
+    bool written[4 * WALKED] = {false};
+
+    if (!zs_facts_same_file(source, target) || plan->placement == ZS_PLACE_APPEND)
+        return;
+    require(source->sized, "a stream and a file are one");
+    if (source->size_bytes > WALKED)
+        return;
+    for (size_t i = 0; i < plan->part_count; i++) {
+        const struct zs_part *part = &plan->parts[i];
+        for (uint64_t n = 0; n < part->range.length_bytes; n++) {
+            uint64_t offset = zs_range_offset(&part->range, n);
+            uint64_t to = part->target_position + (plan->scattered ? offset : n);
+            read[part->source_position + offset] = true;
+            if (to < sizeof written)
+                written[to] = true;
+        }
+    }
+    for (size_t at = 0; at < sizeof written; at++)
+        require(!read[at] || !written[at], "the slice overwrites itself");
+}
+
+static void check_plan(const struct zs_plan *plan, const struct zs_facts *source,
+                       const struct zs_facts *target)
+{
+    size_t count;
+    const struct zs_slice *slices = zs_options_slices(plan->options, &count);
+
+    require(plan->hold == ZS_HOLD_NOTHING || !source->sized, "a known end is held back");
+    if (plan->hold == ZS_HOLD_TAIL) {
+        require(plan->part_count == 0, "there are parts of an unknown tail");
+        return;
+    }
+    require(plan->part_count == count, "there are not as many parts as ranges");
+    check_source(plan, source, slices);
+    check_target(plan, source, target);
+    check_engines(plan, target);
+    check_same_file(plan, source, target);
+}
+
+static void check_error(const struct zs_error *error)
+{
+    require(error->kind == ZS_ERROR_USAGE || error->kind == ZS_ERROR_REFUSED ||
+                error->kind == ZS_ERROR_SHORT,
+            "a refusal of no kind that a plan has");
+    require(error->object && error->operation, "a refusal that names nothing");
+    require(error->code != 0 || error->detail[0] != '\0', "a refusal without a reason");
+}
+
+/* The stream's end becomes known. */
+static void check_remade(struct zs_plan *plan, const struct zs_facts *target, uint64_t size)
+{
+    const struct zs_facts held = {.kind = ZS_KIND_REGULAR,
+                                  .readable = true,
+                                  .writable = true,
+                                  .positioned = true,
+                                  .sized = true,
+                                  .size_bytes = size,
+                                  .inode = 99};
+    struct zs_error error = {0};
+
+    if (zs_plan_remake(plan, &held, target, &error) < 0)
+        check_error(&error);
+    else
+        check_plan(plan, &held, target);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct input input = {data, size};
+    struct zs_slice ranges[MOST_RANGES];
+    struct zs_options options;
+    struct zs_plan plan;
+    struct zs_error error = {0};
+
+    take_options(&input, &options, ranges);
+    struct zs_facts source = take_facts(&input, true);
+    struct zs_facts target = take_facts(&input, false);
+    if (zs_plan_make(&options, &source, &target, &plan, &error) < 0) {
+        check_error(&error);
+    } else {
+        require(error.kind == ZS_ERROR_NONE, "a plan and an error");
+        check_plan(&plan, &source, &target);
+        if (plan.hold == ZS_HOLD_TAIL)
+            check_remade(&plan, &target, take_number(&input));
+    }
+    zs_plan_free(&plan);
+    return 0;
+}
