@@ -66,26 +66,12 @@ void zs_copy_begin(struct zs_copy *copy, const struct zs_range *range, uint64_t 
         locate(copy);
 }
 
-/*
- * Goes to the next byte, in the target as well if that is scattered. 0, or a negative errno.
- */
-static int go_to_next(struct zs_copy *copy)
-{
-    locate(copy);
-    if (!copy->scattered)
-        return 0;
-    uint64_t position = copy->target_start + zs_range_offset(&copy->range, copy->done_bytes);
-    if (position == copy->target_position)
-        return 0;
-    copy->target_position = position;
-    return zs_sys_seek(copy->target_fd, position);
-}
-
-int zs_copy_extend(struct zs_copy *copy, uint64_t end_bytes)
+void zs_copy_extend(struct zs_copy *copy, uint64_t end_bytes)
 {
     copy->bounded = true;
     copy->remaining_bytes = end_bytes - copy->done_bytes;
-    return copy->remaining_bytes > 0 ? go_to_next(copy) : 0;
+    if (copy->remaining_bytes > 0)
+        locate(copy);
 }
 
 uint64_t zs_copy_used_bytes(const struct zs_copy *copy)
@@ -212,17 +198,30 @@ static uint64_t excess_of_shrunk_source(const struct zs_copy *copy, uint64_t mov
     return good > copy->done_bytes ? after - good : moved_bytes;
 }
 
-/*
- * Goes on to the next byte after moved_bytes have arrived. A negative errno if the target cannot be
- * moved to where it goes.
- */
-static int move_on(struct zs_copy *copy, uint64_t moved_bytes)
+/* Goes on to the next byte after moved_bytes have arrived. */
+static void move_on(struct zs_copy *copy, uint64_t moved_bytes)
 {
     copy->done_bytes += moved_bytes;
     copy->target_position += moved_bytes;
     if (copy->bounded)
         copy->remaining_bytes -= moved_bytes;
-    return copy->bounded && copy->remaining_bytes == 0 ? 0 : go_to_next(copy);
+    if (!copy->bounded || copy->remaining_bytes > 0)
+        locate(copy);
+}
+
+/* Moves a scattered copy's target to where the next byte goes. -1 with *error. */
+static int place_target(struct zs_copy *copy, struct zs_error *error)
+{
+    uint64_t position = copy->target_start + zs_range_offset(&copy->range, copy->done_bytes);
+
+    if (!copy->scattered || position == copy->target_position)
+        return 0;
+    int moved = zs_sys_seek(copy->target_fd, position);
+    if (moved < 0)
+        return zs_error_set(error, ZS_ERROR_TRANSFER, copy->target_name, "seeking", -moved,
+                            "to position %llu", (unsigned long long)position);
+    copy->target_position = position;
+    return 0;
 }
 
 /* Books what arrived. -1 with *error if the source shrank below it. */
@@ -241,10 +240,7 @@ static int advance(struct zs_copy *copy, enum zs_engine_id id, uint64_t moved_by
                             "the file shrank to %llu bytes while it was copied",
                             (unsigned long long)size_bytes);
     }
-    int moved = move_on(copy, moved_bytes);
-    if (moved < 0)
-        return zs_error_set(error, ZS_ERROR_TRANSFER, copy->target_name, "seeking", -moved,
-                            "to position %llu", (unsigned long long)copy->target_position);
+    move_on(copy, moved_bytes);
     return 0;
 }
 
@@ -290,10 +286,8 @@ static enum outcome relay(struct zs_copy *copy, int source_fd, const struct zs_f
 
     enum outcome outcome = run_engine(&part, &zs_engine_buffer, &last, error);
     copy->excess_bytes = part.excess_bytes;
-    int moved = move_on(copy, part.done_bytes);
-    if (outcome == GIVEN_UP || (moved < 0 && outcome != BROKEN)) {
-        if (moved < 0)
-            last = (struct zs_step){.code = -moved, .end = ZS_END_TARGET};
+    move_on(copy, part.done_bytes);
+    if (outcome == GIVEN_UP) {
         (void)fail(copy, &last, error);
         return BROKEN;
     }
@@ -336,6 +330,10 @@ static enum outcome run_steps(struct zs_copy *copy, const struct zs_engine *engi
     unsigned stalls = 0;
 
     while (!copy->bounded || copy->remaining_bytes > 0) {
+        if (zs_range_is_beyond(&copy->range, copy->done_bytes))
+            return ENDED;
+        if (place_target(copy, error) < 0)
+            return BROKEN;
         *last = engine->step(copy, state);
         if (last->code == EAGAIN && wait_for_end(copy, last, &stalls))
             continue;

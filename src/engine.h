@@ -31,7 +31,7 @@ struct zs_copy {
 
     uint64_t done_bytes;      /* the range's bytes that are in the target */
     uint64_t source_position; /* where the next byte is read, if source->positioned */
-    uint64_t target_position; /* behind the last byte, if the target is a file */
+    uint64_t target_position; /* where the target stands, if it is a file */
     uint64_t run_bytes;       /* from the next byte on, that lie together in the source */
     uint64_t remaining_bytes; /* still to copy, if bounded; else until the source ends */
     bool bounded;             /* always, if source->sized */
@@ -48,10 +48,9 @@ void zs_copy_begin(struct zs_copy *copy, const struct zs_range *range, uint64_t 
 
 /*
  * Lets the copy go on up to the range's byte number end_bytes, which is not less than done_bytes:
- * for a range whose length becomes known bit by bit. 0, or a negative errno if the target cannot be
- * moved to where the next byte goes.
+ * for a range whose length becomes known bit by bit.
  */
-int zs_copy_extend(struct zs_copy *copy, uint64_t end_bytes);
+void zs_copy_extend(struct zs_copy *copy, uint64_t end_bytes);
 
 /* How far behind the range's first byte the last one that was copied ends; 0 if none was. */
 uint64_t zs_copy_used_bytes(const struct zs_copy *copy);

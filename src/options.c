@@ -538,6 +538,9 @@ static int check_combinations(const struct parser *parser, const struct zs_optio
         return usage_error(error, "--truncate",
                            "it needs --seek or --keep-offset (without them, TARGET is emptied "
                            "first anyway)");
+    if (options->truncate && options->selection.shard.number > 0)
+        return usage_error(error, "--truncate",
+                           "it cannot be combined with --shard: it would cut off other parts");
     if (options->no_clobber && strcmp(options->target_path, "-") == 0)
         return usage_error(error, "--no-clobber", "it needs TARGET to be a file given by its path");
     return 0;

@@ -87,8 +87,8 @@ static int check_range(const struct planning *p, const struct zs_slice *slice,
                             (ull)range->missing_bytes, (ull)size_bytes);
     if (range->partial_bytes > 0)
         return zs_error_set(p->error, ZS_ERROR_SHORT, name, "slicing", 0,
-                            "the last record has only %llu of its %llu bytes",
-                            (ull)range->partial_bytes, (ull)range->record_bytes);
+                            "the last record is cut off after %llu bytes",
+                            (ull)range->partial_bytes);
     return 0;
 }
 
@@ -289,8 +289,10 @@ static int place_parts(const struct planning *p)
             return -1;
         if (__builtin_add_overflow(total_bytes, length_bytes, &total_bytes))
             return refuse_source(p, EOVERFLOW, "the ranges have more than 2^64-1 bytes in all");
-        if (!keep_offset && is_file(p->target))
-            position += length_bytes;
+        /* Where the next part goes, if this one is complete, as it is if there is a next one. */
+        if (!keep_offset && is_file(p->target) && range->bounded &&
+            __builtin_add_overflow(position, range->length_bytes, &position))
+            position = UINT64_MAX;
         plan->scattered |= keep_offset && (i > 0 || !zs_range_is_contiguous(range));
     }
     if (keep_offset && plan->part_count > 0)
@@ -435,10 +437,25 @@ static bool is_piecewise(const struct planning *p, const struct zs_range *range)
     return p->options->engine_forced || range->piece_bytes >= PIECEWISE_BYTES;
 }
 
+/*
+ * Why an engine cannot do the copy, or NULL. What is held back of a stream is forgotten as soon as
+ * it is written, so a pipe or socket must get copies of the bytes: references to the pages would
+ * show zeros by the time they are read.
+ */
+static const char *refusal_of(const struct planning *p, enum zs_engine_id id,
+                              const struct zs_facts *target)
+{
+    bool gives_references = id == ZS_ENGINE_SPLICE || id == ZS_ENGINE_SENDFILE;
+
+    if (p->plan->hold == ZS_HOLD_BACK && !is_file(target) && gives_references)
+        return "what is held back of a stream must be copied into a pipe or socket";
+    return zs_engines[id]->refuse(read_end(p), target);
+}
+
 static int force_engine(const struct planning *p, const struct zs_facts *target)
 {
     enum zs_engine_id id = p->options->engine;
-    const char *refusal = zs_engines[id]->refuse(read_end(p), target);
+    const char *refusal = refusal_of(p, id, target);
 
     p->plan->engine_forced = true;
     return refusal ? zs_error_set(p->error, ZS_ERROR_REFUSED, "--engine", zs_engine_names[id], 0,
@@ -462,7 +479,7 @@ static int choose_engines(const struct planning *p)
             continue;
         }
         for (const enum zs_engine_id *id = preferences(p, part); *id != ZS_ENGINE_COUNT; id++) {
-            if (!zs_engines[*id]->refuse(read_end(p), &target))
+            if (!refusal_of(p, *id, &target))
                 part->engines[part->engine_count++] = *id;
         }
     }

@@ -40,33 +40,30 @@ static uint64_t min(uint64_t a, uint64_t b)
 struct span {
     uint64_t start;
     uint64_t length_bytes;
-    uint64_t missing_bytes;
+    uint64_t missing_before; /* of what was asked for, before the source's start */
+    uint64_t missing_after;  /* and behind its end */
 };
 
 /* The length counts from the clamped start; what is missing, from where it was asked for. */
 static struct span span_of_length(struct point start, uint64_t length_bytes, uint64_t size_bytes)
 {
     uint64_t available = size_bytes - start.at;
-    uint64_t asked_inside = length_bytes - min(length_bytes, start.below);
+    uint64_t before = min(length_bytes, start.below);
+    uint64_t inside = length_bytes - before;
 
     return (struct span){.start = start.at,
                          .length_bytes = min(length_bytes, available),
-                         .missing_bytes = length_bytes - min(asked_inside, available)};
+                         .missing_before = before,
+                         .missing_after = inside - min(inside, available)};
 }
 
+/* Bytes asked for before 0 and after the size; a reversed pair of positions asks for none. */
 static struct span span_of_end(struct point start, struct point end)
 {
-    struct span span = {.start = start.at};
-
-    if (end.at > start.at)
-        span.length_bytes = end.at - start.at;
-
-    /* Bytes asked for before 0 and after the size; a reversed pair of positions asks for none. */
-    if (start.below > end.below)
-        span.missing_bytes = start.below - end.below;
-    if (end.beyond > start.beyond)
-        span.missing_bytes = add_saturating(span.missing_bytes, end.beyond - start.beyond);
-    return span;
+    return (struct span){.start = start.at,
+                         .length_bytes = end.at > start.at ? end.at - start.at : 0,
+                         .missing_before = start.below - min(start.below, end.below),
+                         .missing_after = end.beyond - min(end.beyond, start.beyond)};
 }
 
 /*
@@ -102,14 +99,14 @@ static struct span take_shard(struct span span, const struct zs_selection *selec
 static struct zs_range form(const struct zs_slice *slice, const struct zs_selection *selection,
                             uint64_t record_start)
 {
-    uint64_t record_bytes = selection->record_bytes;
-    uint64_t stride_bytes = slice->has_step ? slice->step_bytes : record_bytes;
+    uint64_t stride_bytes = slice->has_step ? slice->step_bytes : selection->record_bytes;
     uint64_t piece_bytes = selection->field.length_bytes;
     struct zs_range range = {.start = record_start,
                              .piece_bytes = piece_bytes,
                              .stride_bytes = stride_bytes,
                              .record_start = record_start,
-                             .record_bytes = record_bytes};
+                             .needed_bytes =
+                                 piece_bytes > 0 ? selection->field.start + piece_bytes : 0};
 
     /* Beyond 64 bits there is nothing to select. */
     if (piece_bytes < stride_bytes)
@@ -117,20 +114,34 @@ static struct zs_range form(const struct zs_slice *slice, const struct zs_select
     return range;
 }
 
+/* How many bytes are selected of a span that begins with the range's first record. */
+static uint64_t count_selected(const struct zs_range *range, uint64_t span_bytes)
+{
+    uint64_t skipped = range->start - range->record_start;
+    return span_bytes > skipped ? zs_range_count_within(range, span_bytes - skipped) : 0;
+}
+
 /* The bytes selected of the span, which begins with a record. */
 static struct zs_range select_from(const struct zs_slice *slice,
                                    const struct zs_selection *selection, struct span span)
 {
     struct zs_range range = form(slice, selection, span.start);
-    uint64_t skipped = range.start - span.start;
 
     range.bounded = true;
-    range.missing_bytes = span.missing_bytes;
-    if (span.length_bytes > skipped)
-        range.length_bytes = zs_range_count_within(&range, span.length_bytes - skipped);
+    range.length_bytes = count_selected(&range, span.length_bytes);
     if (range.length_bytes == 0)
         range.start = span.start;
     return range;
+}
+
+/* What is missing of the bytes selected; those before the source's start count all, as its records
+ * begin at 0. */
+static uint64_t count_missing(const struct zs_range *whole, struct span span)
+{
+    uint64_t asked = add_saturating(span.length_bytes, span.missing_after);
+
+    return add_saturating(span.missing_before,
+                          count_selected(whole, asked) - count_selected(whole, span.length_bytes));
 }
 
 struct zs_range zs_range_resolve(const struct zs_slice *slice, const struct zs_selection *selection,
@@ -150,6 +161,7 @@ struct zs_range zs_range_resolve(const struct zs_slice *slice, const struct zs_s
     struct zs_range range = select_from(slice, selection, take_shard(span, selection));
     /* A record that is cut off is the whole slice's affair, also for a shard that has all of it. */
     struct zs_range whole = form(slice, selection, span.start);
+    range.missing_bytes = count_missing(&whole, span);
     range.partial_bytes = zs_range_partial_bytes(&whole, span.start + span.length_bytes);
     range.past_end = start.beyond > 0;
     return range;
@@ -182,7 +194,7 @@ struct zs_range zs_range_contiguous(uint64_t start, uint64_t length_bytes)
                              .length_bytes = length_bytes,
                              .bounded = true,
                              .record_start = start,
-                             .record_bytes = 1};
+                             .needed_bytes = 1};
 }
 
 bool zs_range_is_contiguous(const struct zs_range *range)
@@ -202,6 +214,12 @@ uint64_t zs_range_run(const struct zs_range *range, uint64_t index)
     if (zs_range_is_contiguous(range))
         return UINT64_MAX;
     return range->piece_bytes - index % range->piece_bytes;
+}
+
+bool zs_range_is_beyond(const struct zs_range *range, uint64_t index)
+{
+    return range->start > INT64_MAX ||
+           zs_range_offset(range, index) > (uint64_t)INT64_MAX - range->start;
 }
 
 uint64_t zs_range_count_within(const struct zs_range *range, uint64_t span_bytes)
@@ -224,5 +242,5 @@ uint64_t zs_range_partial_bytes(const struct zs_range *range, uint64_t size_byte
     if (size_bytes <= range->record_start)
         return 0;
     uint64_t there = (size_bytes - range->record_start) % range->stride_bytes;
-    return there < range->record_bytes ? there : 0;
+    return there < range->needed_bytes ? there : 0;
 }

@@ -32,7 +32,7 @@ struct zs_range {
 
     /* To judge where a stream has ended. */
     uint64_t record_start; /* of the first record; start lies in it */
-    uint64_t record_bytes;
+    uint64_t needed_bytes; /* of each record: up to the end of its field; 0 if that is empty */
 };
 
 /*
@@ -63,6 +63,9 @@ uint64_t zs_range_offset(const struct zs_range *range, uint64_t index);
 /* How many bytes from byte number `index` on lie together in the source; saturates. */
 uint64_t zs_range_run(const struct zs_range *range, uint64_t index);
 
+/* Whether byte number `index` lies beyond 2^63-1, where neither file nor stream has any. */
+bool zs_range_is_beyond(const struct zs_range *range, uint64_t index);
+
 /* How many of the range's bytes lie in the first span_bytes behind `start`. */
 uint64_t zs_range_count_within(const struct zs_range *range, uint64_t span_bytes);
 
@@ -72,8 +75,8 @@ uint64_t zs_range_count_within(const struct zs_range *range, uint64_t span_bytes
 uint64_t zs_range_end(const struct zs_range *range);
 
 /*
- * How many bytes of the selected record that a source ending at `size_bytes` cuts off are there; 0
- * if it cuts none. For a stream, when its end is known.
+ * How many bytes of the last selected record are there, if a source that ends at `size_bytes` cuts
+ * it off before the end of its field; 0 if it does not. For a stream, when its end is known.
  */
 uint64_t zs_range_partial_bytes(const struct zs_range *range, uint64_t size_bytes);
 

@@ -307,7 +307,8 @@ static int run_copy(struct run *run, const struct zs_part *part, struct zs_copy 
 
     written->done_bytes += copy->done_bytes - done_before;
     written->excess_bytes = copy->excess_bytes;
-    written->end = copy->target_position;
+    written->end =
+        copy->target_start + (copy->scattered ? zs_copy_used_bytes(copy) : copy->done_bytes);
     if (written->furthest_end < written->end)
         written->furthest_end = written->end;
     return result;
@@ -318,22 +319,19 @@ static int judge_end(const struct run *run, const struct zs_range *range, uint64
                      uint64_t offset)
 {
     const char *name = run->source->name;
+    uint64_t missing_bytes = range->bounded ? range->length_bytes - done_bytes : 0;
     uint64_t partial_bytes = zs_range_partial_bytes(range, offset);
 
     if (run->source->facts.sized)
         return zs_error_set(run->error, ZS_ERROR_TRANSFER, name, "reading", 0,
                             "it ended %llu bytes early, as if it had shrunk meanwhile",
-                            (ull)(range->length_bytes - done_bytes));
-    if (!run->plan->exact)
-        return 0;
-    if (range->bounded)
+                            (ull)missing_bytes);
+    if (run->plan->exact && missing_bytes > 0)
         return zs_error_set(run->error, ZS_ERROR_SHORT, name, "slicing", 0,
-                            "it ended %llu bytes before the end of the slice",
-                            (ull)(range->length_bytes - done_bytes));
-    if (partial_bytes > 0)
+                            "it ended %llu bytes before the end of the slice", (ull)missing_bytes);
+    if (run->plan->exact && partial_bytes > 0)
         return zs_error_set(run->error, ZS_ERROR_SHORT, name, "slicing", 0,
-                            "the last record has only %llu of its %llu bytes", (ull)partial_bytes,
-                            (ull)range->record_bytes);
+                            "the last record is cut off after %llu bytes", (ull)partial_bytes);
     return 0;
 }
 
@@ -363,6 +361,9 @@ static int copy_piece(struct run *run, const struct zs_part *part, uint64_t *don
         part->target_position + (run->plan->scattered ? offset : *done_bytes);
     struct zs_copy copy = copy_of(run);
 
+    *ended = zs_range_is_beyond(range, *done_bytes);
+    if (*ended)
+        return 0;
     if (drop(run, range->start + offset) < 0)
         return -1;
     *ended = !run->source->facts.positioned && run->source_offset < range->start + offset;
@@ -412,10 +413,7 @@ static int copy_held_back(struct run *run, const struct zs_part *part)
         known_end = run->source_offset - run->plan->hold_bytes;
         if (known_end <= range->start)
             continue;
-        int moved = zs_copy_extend(&copy, zs_range_count_within(range, known_end - range->start));
-        if (moved < 0)
-            return zs_error_set(run->error, ZS_ERROR_TRANSFER, run->target->name, "seeking", -moved,
-                                NULL);
+        zs_copy_extend(&copy, zs_range_count_within(range, known_end - range->start));
         if (run_copy(run, part, &copy) < 0)
             return -1;
         if (copy.source_ended)

@@ -15,8 +15,8 @@
 
 /*
  * 768 KiB keep anonymous memory under the 1 MiB that zslice promises. 4 of every 16 bytes of 1 GiB,
- * page cache to ext4, Linux 6.18, ms with 256 KiB, 512 KiB, 768 KiB, 1 MiB: 239, 222, 214, 206. Of a
- * pipe to ext4 any of these takes 330 to 340 ms for 512 MiB.
+ * page cache to ext4, Linux 6.18, ms with 256 KiB, 512 KiB, 768 KiB, 1 MiB: 239, 222, 214, 206. Of
+ * a pipe to ext4 any of these takes 330 to 340 ms for 512 MiB.
  */
 enum { BUFFER_BYTES = 768 * 1024 };
 
