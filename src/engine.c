@@ -4,7 +4,8 @@
  *
  * Positions. The target is written at its descriptor's own position (or its end, with O_APPEND), so
  * whatever an engine wrote is where the next one goes on, and an inherited descriptor always stands
- * behind the last byte delivered, even after SIGKILL. A source that has positions is read at
+ * behind the last byte delivered, even after SIGKILL; only a scattered copy, whose bytes do not lie
+ * together in the target, is written at explicit positions. A source that has positions is read at
  * explicit ones that only the driver advances, by what has arrived in the target and never by what
  * was read: bytes that an engine has read ahead are simply read again by the next engine. A stream
  * cannot be read again, so an engine that is given up hands over what it holds, and `buffer`
@@ -56,7 +57,6 @@ void zs_copy_begin(struct zs_copy *copy, const struct zs_range *range, uint64_t 
     copy->source_start = source_start;
     copy->target_start = target_start;
     copy->done_bytes = 0;
-    copy->target_position = target_start;
     copy->bounded = range->bounded;
     copy->remaining_bytes = range->length_bytes;
     copy->excess_bytes = 0;
@@ -77,6 +77,26 @@ void zs_copy_extend(struct zs_copy *copy, uint64_t end_bytes)
 uint64_t zs_copy_used_bytes(const struct zs_copy *copy)
 {
     return copy->done_bytes ? zs_range_offset(&copy->range, copy->done_bytes - 1) + 1 : 0;
+}
+
+uint64_t zs_copy_target_end(const struct zs_copy *copy)
+{
+    return copy->target_start + (copy->scattered ? zs_copy_used_bytes(copy) : copy->done_bytes);
+}
+
+const uint64_t *zs_copy_place(const struct zs_copy *copy, uint64_t *position)
+{
+    *position = copy->target_start + zs_range_offset(&copy->range, copy->done_bytes);
+    return copy->scattered ? position : NULL;
+}
+
+ssize_t zs_copy_write(const struct zs_copy *copy, const void *bytes, size_t length_bytes)
+{
+    uint64_t position;
+
+    return zs_copy_place(copy, &position)
+               ? zs_sys_pwrite(copy->target_fd, bytes, length_bytes, position)
+               : zs_sys_write(copy->target_fd, bytes, length_bytes);
 }
 
 static size_t min(size_t most, uint64_t value)
@@ -202,26 +222,10 @@ static uint64_t excess_of_shrunk_source(const struct zs_copy *copy, uint64_t mov
 static void move_on(struct zs_copy *copy, uint64_t moved_bytes)
 {
     copy->done_bytes += moved_bytes;
-    copy->target_position += moved_bytes;
     if (copy->bounded)
         copy->remaining_bytes -= moved_bytes;
     if (!copy->bounded || copy->remaining_bytes > 0)
         locate(copy);
-}
-
-/* Moves a scattered copy's target to where the next byte goes. -1 with *error. */
-static int place_target(struct zs_copy *copy, struct zs_error *error)
-{
-    uint64_t position = copy->target_start + zs_range_offset(&copy->range, copy->done_bytes);
-
-    if (!copy->scattered || position == copy->target_position)
-        return 0;
-    int moved = zs_sys_seek(copy->target_fd, position);
-    if (moved < 0)
-        return zs_error_set(error, ZS_ERROR_TRANSFER, copy->target_name, "seeking", -moved,
-                            "to position %llu", (unsigned long long)position);
-    copy->target_position = position;
-    return 0;
 }
 
 /* Books what arrived. -1 with *error if the source shrank below it. */
@@ -235,7 +239,6 @@ static int advance(struct zs_copy *copy, enum zs_engine_id id, uint64_t moved_by
     copy->stats->engines[id].bytes += moved_bytes;
     if (copy->excess_bytes > 0) {
         copy->done_bytes += moved_bytes;
-        copy->target_position += moved_bytes;
         return zs_error_set(error, ZS_ERROR_TRANSFER, copy->source_name, "reading", 0,
                             "the file shrank to %llu bytes while it was copied",
                             (unsigned long long)size_bytes);
@@ -281,8 +284,10 @@ static enum outcome relay(struct zs_copy *copy, int source_fd, const struct zs_f
     struct zs_range range = zs_range_contiguous(0, length_bytes);
     part.source_fd = source_fd;
     part.source = source;
-    part.scattered = false;
-    zs_copy_begin(&part, &range, copy->source_position, copy->target_position);
+    zs_copy_begin(&part, &range, copy->source_position,
+                  copy->target_start + (copy->scattered
+                                            ? zs_range_offset(&copy->range, copy->done_bytes)
+                                            : copy->done_bytes));
 
     enum outcome outcome = run_engine(&part, &zs_engine_buffer, &last, error);
     copy->excess_bytes = part.excess_bytes;
@@ -332,8 +337,6 @@ static enum outcome run_steps(struct zs_copy *copy, const struct zs_engine *engi
     while (!copy->bounded || copy->remaining_bytes > 0) {
         if (zs_range_is_beyond(&copy->range, copy->done_bytes))
             return ENDED;
-        if (place_target(copy, error) < 0)
-            return BROKEN;
         *last = engine->step(copy, state);
         if (last->code == EAGAIN && wait_for_end(copy, last, &stalls))
             continue;

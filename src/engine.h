@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /*
  * The copy of one range under way, between two open descriptors. The first part is filled by the
@@ -23,7 +24,7 @@ struct zs_copy {
     const char *target_name;
     struct zs_stats *stats;
     bool scattered; /* the target, a file, gets each byte as far from the range's first one as in
-                       the source */
+                       the source, written at explicit positions */
 
     struct zs_range range;
     uint64_t source_start; /* where the range's first byte lies, if source->positioned */
@@ -31,7 +32,6 @@ struct zs_copy {
 
     uint64_t done_bytes;      /* the range's bytes that are in the target */
     uint64_t source_position; /* where the next byte is read, if source->positioned */
-    uint64_t target_position; /* where the target stands, if it is a file */
     uint64_t run_bytes;       /* from the next byte on, that lie together in the source */
     uint64_t remaining_bytes; /* still to copy, if bounded; else until the source ends */
     bool bounded;             /* always, if source->sized */
@@ -55,6 +55,9 @@ void zs_copy_extend(struct zs_copy *copy, uint64_t end_bytes);
 /* How far behind the range's first byte the last one that was copied ends; 0 if none was. */
 uint64_t zs_copy_used_bytes(const struct zs_copy *copy);
 
+/* Behind the last byte copied, in a target that is a file. */
+uint64_t zs_copy_target_end(const struct zs_copy *copy);
+
 enum zs_verdict {
     ZS_STEP_MOVED,       /* moved_bytes (at least 1) went from source to target */
     ZS_STEP_END,         /* the source seems to have no more; no byte of a stream is held */
@@ -77,7 +80,7 @@ struct zs_step {
  * One way to move bytes. A step moves the bytes at copy->source_position (or the next ones of a
  * stream) to the target's current position, at most zs_copy_most(copy) of them, and reports how
  * many arrived; of *copy it changes nothing but the statistics. An engine that gathers may move
- * more than lie together, unless the copy is scattered; of a stream it then reads the gaps as well.
+ * more than lie together; of a stream it then reads the gaps as well.
  */
 struct zs_engine {
     enum zs_engine_id id;
@@ -99,6 +102,8 @@ struct zs_engine {
     void (*close)(void *state); /* may be NULL */
 
     bool end_is_certain; /* its END is the answer of read(2) itself */
+    bool scatters;       /* it can write at explicit positions: run a scattered copy */
+    bool copies;         /* a pipe or socket gets copies of the bytes, not references to pages */
 };
 
 extern const struct zs_engine zs_engine_splice;
@@ -123,6 +128,12 @@ int zs_engine_run(struct zs_copy *copy, const struct zs_engine *const *engines, 
 
 /* min(run, remaining, most): how many bytes a step may move. Never 0 during a step. */
 size_t zs_copy_most(const struct zs_copy *copy, size_t most);
+
+/* Where the next byte goes if the copy is scattered; NULL: where the target stands. */
+const uint64_t *zs_copy_place(const struct zs_copy *copy, uint64_t *position);
+
+/* write(2) to where the next byte goes. A count, 0, or -errno. */
+ssize_t zs_copy_write(const struct zs_copy *copy, const void *bytes, size_t length_bytes);
 
 /* At most `most`: how many bytes the source has up to the range's last one, gaps included. */
 size_t zs_copy_span(const struct zs_copy *copy, size_t most);

@@ -445,10 +445,10 @@ static bool is_piecewise(const struct planning *p, const struct zs_range *range)
 static const char *refusal_of(const struct planning *p, enum zs_engine_id id,
                               const struct zs_facts *target)
 {
-    bool gives_references = id == ZS_ENGINE_SPLICE || id == ZS_ENGINE_SENDFILE;
-
-    if (p->plan->hold == ZS_HOLD_BACK && !is_file(target) && gives_references)
+    if (p->plan->hold == ZS_HOLD_BACK && !is_file(target) && !zs_engines[id]->copies)
         return "what is held back of a stream must be copied into a pipe or socket";
+    if (p->plan->scattered && !zs_engines[id]->scatters)
+        return "it cannot write at positions that do not follow each other";
     return zs_engines[id]->refuse(read_end(p), target);
 }
 

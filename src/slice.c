@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <string.h>
 
-/* Longer than any number of the grammar that fits 64 bits, leading zeros aside. */
-enum { NUMBER_CHARACTERS = 64 };
+/* Longer than any number that fits 64 bits, with many leading zeros. */
+enum { NUMBER_CHARACTERS = 4096 };
 
 /* Copies text[0 .. length) as a string; -EINVAL if it is too long to be a number. */
 static int cut_out(const char *text, size_t length, char number[NUMBER_CHARACTERS])

@@ -83,12 +83,17 @@ int zs_spool_begin(struct zs_spool *spool, uint64_t position, struct zs_error *e
     return 0;
 }
 
+/* Holes are made of whole pages: what was forgotten of the first one before is forgotten again. */
+#define HOLE_ALIGN_BYTES ((uint64_t)64 * 1024)
+
 void zs_spool_forget(struct zs_spool *spool, uint64_t position)
 {
+    uint64_t start = spool->held_start - spool->held_start % HOLE_ALIGN_BYTES;
+
     if (position <= spool->held_start)
         return;
-    if (fallocate(spool->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)spool->held_start,
-                  (off_t)(position - spool->held_start)) == 0)
+    if (fallocate(spool->fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)start,
+                  (off_t)(position - start)) == 0)
         spool->held_start = position;
 }
 

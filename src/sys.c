@@ -38,6 +38,11 @@ ssize_t zs_sys_write(int fd, const void *bytes, size_t length_bytes)
     return RETRY(write(fd, bytes, cap(length_bytes)));
 }
 
+ssize_t zs_sys_pwrite(int fd, const void *bytes, size_t length_bytes, uint64_t position)
+{
+    return RETRY(pwrite(fd, bytes, cap(length_bytes), (off_t)position));
+}
+
 static ssize_t splice_with(int source_fd, const uint64_t *source_position, int target_fd,
                            size_t length_bytes, unsigned flags)
 {
@@ -56,6 +61,14 @@ ssize_t zs_sys_splice_at_once(int source_fd, const uint64_t *source_position, in
                               size_t length_bytes)
 {
     return splice_with(source_fd, source_position, target_fd, length_bytes, SPLICE_F_NONBLOCK);
+}
+
+ssize_t zs_sys_splice_to(int pipe_fd, int target_fd, const uint64_t *target_position,
+                         size_t length_bytes)
+{
+    off_t position = target_position ? (off_t)*target_position : 0;
+    return RETRY(splice(pipe_fd, NULL, target_fd, target_position ? &position : NULL,
+                        cap(length_bytes), SPLICE_F_MOVE));
 }
 
 ssize_t zs_sys_sendfile(int target_fd, int source_fd, uint64_t source_position, size_t length_bytes)

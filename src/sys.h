@@ -19,6 +19,7 @@
 ssize_t zs_sys_read(int fd, void *buffer, size_t length_bytes);
 ssize_t zs_sys_pread(int fd, void *buffer, size_t length_bytes, uint64_t position);
 ssize_t zs_sys_write(int fd, const void *bytes, size_t length_bytes);
+ssize_t zs_sys_pwrite(int fd, const void *bytes, size_t length_bytes, uint64_t position);
 
 /* source_position: where to read, not changed; NULL reads at the descriptor's own position. */
 ssize_t zs_sys_splice(int source_fd, const uint64_t *source_position, int target_fd,
@@ -27,6 +28,10 @@ ssize_t zs_sys_splice(int source_fd, const uint64_t *source_position, int target
 /* As zs_sys_splice; -EAGAIN where it would have to wait for a pipe. */
 ssize_t zs_sys_splice_at_once(int source_fd, const uint64_t *source_position, int target_fd,
                               size_t length_bytes);
+
+/* From a pipe to target_position, which does not change; NULL: where the target stands. */
+ssize_t zs_sys_splice_to(int pipe_fd, int target_fd, const uint64_t *target_position,
+                         size_t length_bytes);
 ssize_t zs_sys_sendfile(int target_fd, int source_fd, uint64_t source_position,
                         size_t length_bytes);
 

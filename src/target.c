@@ -125,6 +125,7 @@ static int append_flag(const struct zs_plan *plan)
 /* Another process of the same work was faster in creating the file. */
 static int join(struct zs_target *target, struct zs_error *error)
 {
+    target->joined = true;
     target->fd = zs_sys_open(target->path, O_WRONLY, 0);
     int result = target->fd < 0 ? target->fd : zs_facts_of_descriptor(target->fd, &target->facts);
     if (result < 0)
@@ -261,19 +262,21 @@ static bool is_local_disk(uint32_t type)
 
 /*
  * The same where other processes write to the file: blocks are given back by cutting the file,
- * which could cut what they have written since. So its free space is only looked at, and only where
- * that is exact.
+ * which could cut what they have written since. So the free space is only looked at, where it is
+ * exact, counting what only root may use, and what somebody has reserved for the file already.
  */
-static int look_for_space(struct zs_target *target, uint64_t start, uint64_t end,
-                          struct zs_error *error)
+static int look_for_space(struct zs_target *target, const struct stat *status, uint64_t start,
+                          uint64_t end, struct zs_error *error)
 {
     struct statfs filesystem;
+    uint64_t allocated = (uint64_t)status->st_blocks * 512;
+    uint64_t size = (uint64_t)status->st_size;
 
     if (start >= end || fstatfs(target->fd, &filesystem) < 0 || filesystem.f_blocks == 0 ||
         !is_local_disk((uint32_t)filesystem.f_type))
         return 0;
-    uint64_t blocks = geteuid() == 0 ? filesystem.f_bfree : filesystem.f_bavail;
-    uint64_t free_bytes = blocks * (uint64_t)filesystem.f_bsize;
+    uint64_t free_bytes = (uint64_t)filesystem.f_bfree * (uint64_t)filesystem.f_bsize +
+                          (allocated > size ? allocated - size : 0);
     return free_bytes < end - start ? no_space(target, ENOSPC, end - start - free_bytes, error) : 0;
 }
 
@@ -297,11 +300,11 @@ static int prepare_regular(struct zs_target *target, const struct zs_plan *plan,
         return 0;
     uint64_t start = position > size ? position : size;
     uint64_t end = position + plan->reserve_bytes;
-    return plan->shared ? look_for_space(target, start, end, error)
+    return plan->shared ? look_for_space(target, &status, start, end, error)
                         : secure_space(target, start, end, error);
 }
 
-int zs_target_seek(struct zs_target *target, uint64_t position, struct zs_error *error)
+static int seek(struct zs_target *target, uint64_t position, struct zs_error *error)
 {
     int moved = zs_sys_seek(target->fd, position);
     /* EINVAL: beyond what the file system can have */
@@ -316,7 +319,7 @@ int zs_target_prepare(struct zs_target *target, const struct zs_plan *plan, stru
 
     if ((regular || target->facts.kind == ZS_KIND_BLOCK) && !target->facts.append &&
         plan->target_position != target->facts.position &&
-        zs_target_seek(target, plan->target_position, error) < 0)
+        seek(target, plan->target_position, error) < 0)
         return -1;
     return regular ? prepare_regular(target, plan, error) : 0;
 }
@@ -339,6 +342,28 @@ static int close_target(struct zs_target *target, struct zs_error *error)
     return closed < 0 ? failed(target, "closing", -closed, error) : 0;
 }
 
+/*
+ * A new file that others fill, too, may have been removed by one of them: then so are these bytes.
+ */
+static int check_name(struct zs_target *target, struct zs_error *error)
+{
+    struct stat status;
+
+    if ((!target->created_path && !target->joined) || fstat(target->fd, &status) < 0 ||
+        status.st_nlink > 0)
+        return 0;
+    return zs_error_set(error, ZS_ERROR_TRANSFER, target->name, "writing", 0,
+                        "the new file was removed meanwhile");
+}
+
+/* Explicit positions do not move a descriptor that the script goes on to use. */
+static void leave_behind(struct zs_target *target, const struct zs_plan *plan,
+                         const struct zs_written *written)
+{
+    if (plan->scattered && target->inherited)
+        (void)zs_sys_seek(target->fd, written->end);
+}
+
 int zs_target_finish(struct zs_target *target, const struct zs_plan *plan,
                      const struct zs_written *written, struct zs_error *error)
 {
@@ -346,6 +371,9 @@ int zs_target_finish(struct zs_target *target, const struct zs_plan *plan,
 
     if (plan->cut_after)
         result = cut(target, written->furthest_end, error);
+    if (result == 0 && plan->shared)
+        result = check_name(target, error);
+    leave_behind(target, plan, written);
     if (written->end < target->reserved_end)
         give_back(target);
     int closed = close_target(target, error);
@@ -387,6 +415,8 @@ static void describe_remains(const struct zs_target *target, const struct zs_pla
     if (done_bytes == 0) {
         if (target->emptied)
             zs_error_append(error, "the target is empty now");
+        else if (target->created_path)
+            zs_error_append(error, "the new target stays");
         return;
     }
     if (zs_facts_is_stream(&target->facts))
@@ -410,6 +440,7 @@ void zs_target_abandon(struct zs_target *target, const struct zs_plan *plan,
 
     if (target->fd < 0)
         return;
+    leave_behind(target, plan, written);
     bool wrong = written->excess_bytes > 0 && !take_back(target, plan, written);
     if (written->done_bytes > 0 || wrong || !remove_created(target, plan)) {
         give_back(target);

@@ -27,6 +27,7 @@ struct zs_target {
     bool inherited;
     struct zs_facts facts; /* from before anything was done to it */
     char *created_path;    /* the file made by zs_target_open, symbolic links resolved; else NULL */
+    bool joined;           /* another process created it while zs_target_open was about to */
     bool emptied;          /* it held bytes, and they are gone */
     uint64_t reserved_end; /* blocks are reserved up to this position; 0: none */
 };
@@ -47,9 +48,6 @@ int zs_target_open(struct zs_target *target, const struct zs_plan *plan, struct 
  * Reserves space, empties it if the slice is to be all of it, and moves to where the slice begins.
  */
 int zs_target_prepare(struct zs_target *target, const struct zs_plan *plan, struct zs_error *error);
-
-/* Moves a file to where the next byte goes. */
-int zs_target_seek(struct zs_target *target, uint64_t position, struct zs_error *error);
 
 /* When no more will be written: cuts what the plan cuts, and closes. */
 int zs_target_finish(struct zs_target *target, const struct zs_plan *plan,

@@ -29,6 +29,9 @@ struct run {
     uint64_t
         source_offset;     /* where the last byte used ends, from where the source stood at first */
     struct zs_spool spool; /* holds the end of a stream; not open if nothing is held */
+    uint64_t received;     /* where what was received into it ends, counted likewise */
+    bool ended;            /* the source has, at this offset, before the last part was complete */
+    uint64_t end_offset;
     struct zs_written written;
 };
 
@@ -136,11 +139,6 @@ static int copy_to_null(const struct zs_source *source, uint64_t source_position
                            .stats = stats};
     struct zs_range range = zs_range_contiguous(0, length_bytes);
     zs_copy_begin(&copy, &range, source_position, 0);
-    /* The first one is left out if it refuses the ends: a terminal cannot be spliced from. */
-    if (count > 1 && engines[0]->refuse(copy.source, copy.target)) {
-        engines++;
-        count--;
-    }
     struct zs_error cause = {0};
     result = zs_engine_run(&copy, engines, count, &cause);
     if (result < 0) /* nobody asked for /dev/null, which takes everything: it is the source */
@@ -160,9 +158,22 @@ static void add_cost(struct run *run, const struct zs_stats *cost)
         run->stats->peak_anonymous_bytes = cost->peak_anonymous_bytes;
 }
 
-/* For a stream, into whatever: it cannot be sent from or mapped. */
-static const struct zs_engine *const stream_engines[] = {&zs_engine_splice, &zs_engine_buffer};
 enum { STREAM_ENGINES = 2 };
+
+/*
+ * The engines that read a stream into whatever is not the target: it cannot be sent from or mapped,
+ * and a terminal cannot be spliced from. How many.
+ */
+static size_t stream_engines(const struct zs_source *source, const struct zs_facts *target,
+                             const struct zs_engine *engines[STREAM_ENGINES])
+{
+    size_t count = 0;
+
+    if (!zs_engine_splice.refuse(&source->facts, target))
+        engines[count++] = &zs_engine_splice;
+    engines[count++] = &zs_engine_buffer;
+    return count;
+}
 
 /*
  * Reads and drops what comes before the offset in a stream; run->source_offset is less than it if
@@ -170,13 +181,16 @@ enum { STREAM_ENGINES = 2 };
  */
 static int drop(struct run *run, uint64_t offset)
 {
+    static const struct zs_facts null = {.kind = ZS_KIND_CHARACTER, .writable = true};
     struct zs_stats cost = {.sample_memory = run->stats->sample_memory};
+    const struct zs_engine *engines[STREAM_ENGINES];
+    size_t count = stream_engines(run->source, &null, engines);
     uint64_t dropped_bytes = 0;
 
     if (run->source->facts.positioned || offset <= run->source_offset)
         return 0;
-    int result = copy_to_null(run->source, 0, offset - run->source_offset, stream_engines,
-                              STREAM_ENGINES, &cost, &dropped_bytes, run->error);
+    int result = copy_to_null(run->source, 0, offset - run->source_offset, engines, count, &cost,
+                              &dropped_bytes, run->error);
     add_cost(run, &cost);
     run->source_offset += dropped_bytes;
     return result;
@@ -237,11 +251,14 @@ static int receive(struct run *run, bool *ended)
                            .stats = &cost};
     struct zs_range range = zs_range_contiguous(0, run->spool.chunk_bytes);
 
-    zs_copy_begin(&copy, &range, run->source->facts.position + run->source_offset, 0);
-    int result = zs_engine_run(&copy, stream_engines, STREAM_ENGINES, run->error);
+    const struct zs_engine *engines[STREAM_ENGINES];
+    size_t count = stream_engines(run->source, &run->spool.facts, engines);
+
+    zs_copy_begin(&copy, &range, run->source->facts.position + run->received, 0);
+    int result = zs_engine_run(&copy, engines, count, run->error);
     add_cost(run, &cost);
-    run->source_offset += copy.done_bytes;
-    run->spool.facts.size_bytes = run->source_offset;
+    run->received += copy.done_bytes;
+    run->spool.facts.size_bytes = run->received;
     *ended = copy.source_ended;
     return result;
 }
@@ -257,8 +274,8 @@ static int hold_tail(struct run *run)
     while (!ended) {
         if (receive(run, &ended) < 0)
             return -1;
-        if (run->source_offset > keep_bytes)
-            zs_spool_forget(&run->spool, run->source_offset - keep_bytes);
+        if (run->received > keep_bytes)
+            zs_spool_forget(&run->spool, run->received - keep_bytes);
     }
     return zs_plan_remake(run->plan, &run->spool.facts, &run->target->facts, run->error);
 }
@@ -276,7 +293,8 @@ static int approach_slice(struct run *run)
         return 0;
     if (zs_spool_open(&run->spool, plan->hold_bytes, run->error) < 0)
         return -1;
-    return zs_spool_begin(&run->spool, run->source_offset, run->error);
+    run->received = plan->parts[0].range.record_start;
+    return zs_spool_begin(&run->spool, run->received, run->error);
 }
 
 /* A copy from the source, or from what is held of it, to the target. */
@@ -307,21 +325,40 @@ static int run_copy(struct run *run, const struct zs_part *part, struct zs_copy 
 
     written->done_bytes += copy->done_bytes - done_before;
     written->excess_bytes = copy->excess_bytes;
-    written->end =
-        copy->target_start + (copy->scattered ? zs_copy_used_bytes(copy) : copy->done_bytes);
+    written->end = zs_copy_target_end(copy);
     if (written->furthest_end < written->end)
         written->furthest_end = written->end;
     return result;
 }
 
-/* The source ended after done_bytes of the range, at `offset`: whether that is a failure. */
-static int judge_end(const struct run *run, const struct zs_range *range, uint64_t done_bytes,
-                     uint64_t offset)
+/*
+ * Of a file that has positions but no size, read as far as `from` for certain: where it ends, or
+ * `to` if that comes first.
+ */
+static uint64_t find_end(const struct zs_source *source, uint64_t from, uint64_t to)
+{
+    char bytes[4096];
+
+    while (from < to) {
+        uint64_t most = to - from < sizeof bytes ? to - from : sizeof bytes;
+        ssize_t got = zs_sys_pread(source->fd, bytes, (size_t)most, source->facts.position + from);
+        if (got <= 0)
+            break;
+        from += (uint64_t)got;
+    }
+    return from;
+}
+
+/* The source has ended at end_offset, after done_bytes of the range: whether that is a failure. */
+static int judge_end(struct run *run, const struct zs_range *range, uint64_t done_bytes,
+                     uint64_t end_offset)
 {
     const char *name = run->source->name;
     uint64_t missing_bytes = range->bounded ? range->length_bytes - done_bytes : 0;
-    uint64_t partial_bytes = zs_range_partial_bytes(range, offset);
+    uint64_t partial_bytes = zs_range_partial_bytes(range, end_offset);
 
+    run->ended = true;
+    run->end_offset = end_offset;
     if (run->source->facts.sized)
         return zs_error_set(run->error, ZS_ERROR_TRANSFER, name, "reading", 0,
                             "it ended %llu bytes early, as if it had shrunk meanwhile",
@@ -335,65 +372,105 @@ static int judge_end(const struct run *run, const struct zs_range *range, uint64
     return 0;
 }
 
-/* A range, by one run of the engines. *ended: the source ended before it did. */
-static int copy_range(struct run *run, const struct zs_part *part, bool *ended)
+/*
+ * The same where an engine has met the end: `used` is behind the last byte known to be there. A
+ * stream had trailing_bytes more; a file that is read at positions was asked for the next piece,
+ * and may have bytes before that.
+ */
+static int judge_met_end(struct run *run, const struct zs_range *range, uint64_t done_bytes,
+                         uint64_t used, uint64_t trailing_bytes)
+{
+    const struct zs_facts *facts = &run->source->facts;
+    uint64_t end_offset = used + trailing_bytes;
+
+    if (facts->positioned && !facts->sized && !zs_range_is_beyond(range, done_bytes))
+        end_offset = find_end(run->source, used, range->start + zs_range_offset(range, done_bytes));
+    return judge_end(run, range, done_bytes, end_offset);
+}
+
+/*
+ * Where the last byte used ends, after used_bytes of a range. A stream stands where it was read to;
+ * what was positioned for the first bytes of the slice and used for none stands before them.
+ */
+static void book_use(struct run *run, const struct zs_range *range, uint64_t used_bytes)
+{
+    if (used_bytes > 0)
+        run->source_offset = range->start + used_bytes;
+    else if (run->source->facts.positioned && run->written.done_bytes == 0)
+        run->source_offset = range->record_start;
+}
+
+/* A range, by one run of the engines. */
+static int copy_range(struct run *run, const struct zs_part *part)
 {
     const struct zs_range *range = &part->range;
     struct zs_copy copy = copy_of(run);
 
     zs_copy_begin(&copy, range, part->source_position, part->target_position);
     int result = run_copy(run, part, &copy);
-    run->source_offset = range->start + zs_copy_used_bytes(&copy);
-    *ended = copy.source_ended;
-    if (result == 0 && copy.source_ended)
-        result = judge_end(run, range, copy.done_bytes, run->source_offset + copy.trailing_bytes);
-    return result;
+    uint64_t used_bytes = zs_copy_used_bytes(&copy);
+    book_use(run, range, used_bytes);
+    if (result < 0 || !copy.source_ended)
+        return result;
+    bool stands_there = used_bytes > 0 || !run->source->facts.positioned;
+    return judge_met_end(run, range, copy.done_bytes,
+                         stands_there ? range->start + used_bytes : range->record_start,
+                         copy.trailing_bytes);
 }
 
-/* A piece of a range, and the gap before it. *done_bytes: of the range, now in the target. */
-static int copy_piece(struct run *run, const struct zs_part *part, uint64_t *done_bytes,
-                      bool *ended)
+/* How far a range of a stream has come, piece by piece. */
+struct progress {
+    uint64_t done_bytes; /* of the range, in the target */
+    uint64_t used;       /* offset behind the last byte of the source that is known to be there */
+    bool ended;          /* the source has */
+};
+
+/* A piece of a range, and the gap before it. */
+static int copy_piece(struct run *run, const struct zs_part *part, struct progress *progress)
 {
     const struct zs_range *range = &part->range;
-    uint64_t offset = zs_range_offset(range, *done_bytes);
-    uint64_t length_bytes = zs_range_run(range, *done_bytes);
-    uint64_t target_position =
-        part->target_position + (run->plan->scattered ? offset : *done_bytes);
-    struct zs_copy copy = copy_of(run);
+    uint64_t done_bytes = progress->done_bytes;
 
-    *ended = zs_range_is_beyond(range, *done_bytes);
-    if (*ended)
+    progress->ended = zs_range_is_beyond(range, done_bytes);
+    if (progress->ended)
         return 0;
+    uint64_t offset = zs_range_offset(range, done_bytes);
     if (drop(run, range->start + offset) < 0)
         return -1;
-    *ended = !run->source->facts.positioned && run->source_offset < range->start + offset;
-    if (*ended)
+    if (!run->source->facts.positioned) {
+        progress->used = run->source_offset;
+        progress->ended = run->source_offset < range->start + offset;
+    }
+    if (progress->ended)
         return 0;
-    if (run->plan->scattered && zs_target_seek(run->target, target_position, run->error) < 0)
-        return -1;
-    if (range->bounded && length_bytes > range->length_bytes - *done_bytes)
-        length_bytes = range->length_bytes - *done_bytes;
 
+    uint64_t length_bytes = zs_range_run(range, done_bytes);
+    if (range->bounded && length_bytes > range->length_bytes - done_bytes)
+        length_bytes = range->length_bytes - done_bytes;
     struct zs_range piece = zs_range_contiguous(range->start + offset, length_bytes);
-    zs_copy_begin(&copy, &piece, part->source_position + offset, target_position);
+    struct zs_copy copy = copy_of(run);
+    zs_copy_begin(&copy, &piece, part->source_position + offset,
+                  part->target_position + (run->plan->scattered ? offset : done_bytes));
     int result = run_copy(run, part, &copy);
-    *done_bytes += copy.done_bytes;
-    run->source_offset = piece.start + copy.done_bytes;
-    *ended = copy.source_ended;
+    book_use(run, &piece, copy.done_bytes);
+    progress->done_bytes += copy.done_bytes;
+    if (copy.done_bytes > 0)
+        progress->used = run->source_offset;
+    progress->ended = copy.source_ended;
     return result;
 }
 
-/* A range of a stream, piece by piece. */
-static int copy_piecewise(struct run *run, const struct zs_part *part, bool *ended)
+/* A range of a stream whose pieces are long. */
+static int copy_piecewise(struct run *run, const struct zs_part *part)
 {
     const struct zs_range *range = &part->range;
-    uint64_t done_bytes = 0;
+    struct progress progress = {.used = range->record_start};
 
-    while (!*ended && (!range->bounded || done_bytes < range->length_bytes)) {
-        if (copy_piece(run, part, &done_bytes, ended) < 0)
+    while (!progress.ended && (!range->bounded || progress.done_bytes < range->length_bytes)) {
+        if (copy_piece(run, part, &progress) < 0)
             return -1;
     }
-    return *ended ? judge_end(run, range, done_bytes, run->source_offset) : 0;
+    return progress.ended ? judge_met_end(run, range, progress.done_bytes, progress.used, 0) : 0;
 }
 
 /* A stream but for its last hold_bytes, which are known only when it has ended. */
@@ -401,52 +478,52 @@ static int copy_held_back(struct run *run, const struct zs_part *part)
 {
     const struct zs_range *range = &part->range;
     struct zs_copy copy = copy_of(run);
-    uint64_t known_end = 0;
+    uint64_t known_end = range->record_start;
     bool ended = false;
 
     zs_copy_begin(&copy, range, range->start, part->target_position);
     while (!ended) {
         if (receive(run, &ended) < 0)
             return -1;
-        if (run->source_offset <= run->plan->hold_bytes)
+        if (run->received - known_end <= run->plan->hold_bytes)
             continue;
-        known_end = run->source_offset - run->plan->hold_bytes;
+        known_end = run->received - run->plan->hold_bytes;
         if (known_end <= range->start)
             continue;
         zs_copy_extend(&copy, zs_range_count_within(range, known_end - range->start));
-        if (run_copy(run, part, &copy) < 0)
-            return -1;
-        if (copy.source_ended)
-            return zs_error_set(run->error, ZS_ERROR_TRANSFER, run->source->name, "reading", 0,
-                                "what was held of it is gone");
+        int result = run_copy(run, part, &copy);
+        book_use(run, range, zs_copy_used_bytes(&copy));
+        if (result == 0 && copy.source_ended)
+            result = zs_error_set(run->error, ZS_ERROR_TRANSFER, run->source->name, "reading", 0,
+                                  "what was held of it is gone");
+        if (result < 0)
+            return result;
         zs_spool_forget(&run->spool, known_end);
     }
-    run->source_offset = range->start + zs_copy_used_bytes(&copy);
     return judge_end(run, range, copy.done_bytes, known_end);
+}
+
+/* A part of a source that has ended already: it may begin at the end, but not behind it. */
+static int copy_nothing(struct run *run, const struct zs_part *part)
+{
+    if (part->range.record_start > run->end_offset)
+        return too_short(run->source, part->range.record_start, run->error);
+    return judge_end(run, &part->range, 0, run->end_offset);
 }
 
 static int copy_part(struct run *run, const struct zs_part *part)
 {
     const struct zs_range *range = &part->range;
-    bool ended = false;
-    int result;
 
     if (run->plan->hold == ZS_HOLD_BACK)
         return copy_held_back(run, part);
-    if (drop(run, range->start) < 0) /* from the first record to its field */
-        return -1;
-    if (!run->source->facts.positioned && run->spool.fd < 0 && run->source_offset < range->start) {
-        ended = true;
-        result = judge_end(run, range, 0, run->source_offset);
-    } else if (part->piecewise) {
-        result = copy_piecewise(run, part, &ended);
-    } else {
-        result = copy_range(run, part, &ended);
+    if (run->spool.fd < 0) {
+        if (drop(run, range->start) < 0) /* from the first record to its field */
+            return -1;
+        if (!run->source->facts.positioned && run->source_offset < range->start)
+            return judge_end(run, range, 0, run->source_offset);
     }
-    /* The next range begins where this one would have ended, or later. */
-    if (result == 0 && ended && part + 1 < run->plan->parts + run->plan->part_count)
-        return too_short(run->source, part[1].range.record_start, run->error);
-    return result;
+    return part->piecewise ? copy_piecewise(run, part) : copy_range(run, part);
 }
 
 static int copy_parts(struct run *run)
@@ -455,15 +532,13 @@ static int copy_parts(struct run *run)
 
     for (size_t i = 0; i < plan->part_count; i++) {
         const struct zs_part *part = &plan->parts[i];
-        if (i > 0 && run->spool.fd < 0 && approach(run, part) < 0)
-            return -1;
-        if (i > 0 && plan->scattered &&
-            zs_target_seek(run->target, part->target_position, run->error) < 0)
+
+        if (i > 0 && run->spool.fd < 0 && !run->ended && approach(run, part) < 0)
             return -1;
         run->written.end = part->target_position;
         if (run->written.furthest_end < part->target_position)
             run->written.furthest_end = part->target_position;
-        if (copy_part(run, part) < 0)
+        if ((run->ended ? copy_nothing(run, part) : copy_part(run, part)) < 0)
             return -1;
     }
     return 0;

@@ -69,7 +69,7 @@ static ssize_t read_file(const struct zs_copy *copy, struct buffer *buffer, size
     uint64_t offset = zs_range_offset(range, index);
     uint64_t span_bytes = zs_range_offset(range, last) + 1 - offset;
 
-    if (copy->scattered || range->stride_bytes - range->piece_bytes >= LONG_GAP_BYTES)
+    if (range->stride_bytes - range->piece_bytes >= LONG_GAP_BYTES)
         span_bytes = least(span_bytes, zs_range_run(range, index));
     ssize_t got =
         zs_sys_pread(copy->source_fd, buffer->memory + kept,
@@ -80,7 +80,7 @@ static ssize_t read_file(const struct zs_copy *copy, struct buffer *buffer, size
 /* Of pieces with gaps as much as makes the write worth its while. */
 static ssize_t fill_from_file(const struct zs_copy *copy, struct buffer *buffer)
 {
-    bool gathers = !copy->scattered && !zs_range_is_contiguous(&copy->range);
+    bool gathers = !zs_range_is_contiguous(&copy->range);
     size_t kept = 0;
     ssize_t got;
 
@@ -114,12 +114,35 @@ static ssize_t fill_from_stream(const struct zs_copy *copy, struct buffer *buffe
         if (dropped <= 0)
             return dropped;
     }
-    ssize_t got = read_stream(copy, buffer,
-                              copy->scattered ? zs_copy_most(copy, BUFFER_BYTES)
-                                              : zs_copy_span(copy, BUFFER_BYTES));
+    ssize_t got = read_stream(copy, buffer, zs_copy_span(copy, BUFFER_BYTES));
     return got <= 0
                ? got
                : (ssize_t)zs_gather(&copy->range, copy->done_bytes, buffer->memory, (size_t)got);
+}
+
+/* Each piece to its place. How many bytes, or -errno if there are none; else that is met again. */
+static ssize_t write_scattered(const struct zs_copy *copy, struct zs_view pieces)
+{
+    size_t done = 0;
+
+    while (done < pieces.length_bytes) {
+        uint64_t index = copy->done_bytes + done;
+        struct zs_view rest = zs_view_rest(pieces, done);
+        size_t length = (size_t)least(rest.length_bytes, zs_range_run(&copy->range, index));
+        ssize_t written = zs_sys_pwrite(copy->target_fd, rest.bytes, length,
+                                        copy->target_start + zs_range_offset(&copy->range, index));
+        copy->stats->engines[ZS_ENGINE_BUFFER].calls++;
+        if (written <= 0)
+            return done > 0 ? (ssize_t)done : written;
+        done += (size_t)written;
+    }
+    return (ssize_t)done;
+}
+
+static ssize_t write_together(const struct zs_copy *copy, struct zs_view pieces)
+{
+    copy->stats->engines[ZS_ENGINE_BUFFER].calls++;
+    return zs_sys_write(copy->target_fd, pieces.bytes, pieces.length_bytes);
 }
 
 static struct zs_step step(const struct zs_copy *copy, void *state)
@@ -139,9 +162,8 @@ static struct zs_step step(const struct zs_copy *copy, void *state)
         buffer->unwritten = (struct zs_view){.bytes = buffer->memory, .length_bytes = (size_t)got};
     }
 
-    ssize_t written =
-        zs_sys_write(copy->target_fd, buffer->unwritten.bytes, buffer->unwritten.length_bytes);
-    copy->stats->engines[ZS_ENGINE_BUFFER].calls++;
+    ssize_t written = copy->scattered ? write_scattered(copy, buffer->unwritten)
+                                      : write_together(copy, buffer->unwritten);
     if (written > 0) {
         buffer->unwritten = zs_view_rest(buffer->unwritten, (size_t)written);
         copy->stats->user_copied_bytes += (uint64_t)written;
@@ -156,4 +178,6 @@ const struct zs_engine zs_engine_buffer = {
     .step = step,
     .close = free,
     .end_is_certain = true,
+    .scatters = true,
+    .copies = true,
 };

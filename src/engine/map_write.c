@@ -94,7 +94,7 @@ static struct zs_step step(const struct zs_copy *copy, void *state)
         return (struct zs_step){
             .verdict = ZS_STEP_UNSUPPORTED, .code = -mapped, .end = ZS_END_SOURCE};
 
-    ssize_t written = zs_sys_write(copy->target_fd, piece.bytes, piece.length_bytes);
+    ssize_t written = zs_copy_write(copy, piece.bytes, piece.length_bytes);
     copy->stats->engines[ZS_ENGINE_MAP_WRITE].calls++;
     if (written == -EFAULT)
         return unreadable_page(copy);
@@ -114,4 +114,6 @@ const struct zs_engine zs_engine_map_write = {
     .open = open_mapping,
     .step = step,
     .close = close_mapping,
+    .scatters = true,
+    .copies = true,
 };

@@ -165,7 +165,9 @@ static struct zs_step step_through_pipe(const struct zs_copy *copy, struct splic
         splice->held_bytes = take_more_pieces(copy, splice->pipe_write, (size_t)taken, stats);
     }
 
-    ssize_t moved = zs_sys_splice(splice->pipe_read, NULL, copy->target_fd, splice->held_bytes);
+    uint64_t place;
+    ssize_t moved = zs_sys_splice_to(splice->pipe_read, copy->target_fd,
+                                     zs_copy_place(copy, &place), splice->held_bytes);
     stats->calls++;
     if (moved == 0 && copy->source->positioned) {
         /*
@@ -209,4 +211,5 @@ const struct zs_engine zs_engine_splice = {
     .step = step,
     .held = held,
     .close = close_splice,
+    .scatters = true,
 };

@@ -304,10 +304,13 @@ class Expected:
             span = range(size)[max(start, 0):max(stop, 0)]
         begin = min(max(start, 0), size)
         status = 0
-        if case.exact and start < stop and (start < 0 or stop > size):
-            status = 3
         step = s.step.scaled(record) if s.step else record
-        if case.exact and 0 < len(span) % step < record:
+        first, last = case.field_range
+        if case.exact and start < stop:
+            asked = self.count(stop - max(start, 0), step) if stop > max(start, 0) else 0
+            if start < 0 or asked > self.count(len(span), step):
+                status = 3
+        if case.exact and first < last and 0 < len(span) % step < last:
             status = 3
         if case.shard:
             number_, count = case.shard
@@ -323,6 +326,11 @@ class Expected:
         for at in range(0, len(span), step):
             selected += span[at:at + record][first:last]
         return begin, selected, status
+
+    def count(self, length, step):
+        """How many bytes are selected of a span that begins with a record."""
+        first, last = self.case.field_range
+        return length // step * (last - first) + min(max(length % step - first, 0), last - first)
 
     def take(self, begin, selected):
         data = self.case.data
@@ -371,7 +379,8 @@ class Expected:
             start, stop = self.asked(s, size)
             step = s.step.scaled(case.record) if s.step else case.record
             if case.exact and not ends_at_end[i] and stop > start \
-                    and 0 < (stop - start) % step < case.record:
+                    and case.field_range[0] < case.field_range[1] \
+                    and 0 < (stop - start) % step < case.field_range[1]:
                 self.refuse(*({2, 3} if huge else {3}))
                 return
         for i, s in enumerate(case.slices):
@@ -384,11 +393,6 @@ class Expected:
                 break
             self.take(begin, selected)
             reads_on = self.reads_on(s, start, stop, ends_at_end[i])
-            if status and not reads_on:
-                # What is missing lies behind the last byte selected, and a stream is not read on.
-                self.statuses = {0, 3}
-                self.left = None
-                return
             if status:
                 self.statuses = {3}
                 self.left = size

@@ -215,7 +215,7 @@ sweep_file_to_file() {
             # All that auto has for short pieces is buffer.
             [[ $engine-$call != auto-pread64@in && $engine-$call != auto-write@out ]] || how=alone
             # A page that cannot be read is the source's.
-            [ $engine-$call != map-write-write@out ] || object='@(in|out)'
+            [ "$engine-$call" != map-write-write@out ] || object='@(in|out)'
             name="$what, $engine, $call"
             first_and_last "$call" file-file --engine=$engine "$@"
             sweep_call "$call" "$whens" file-file $how "$object" no --engine=$engine "$@"

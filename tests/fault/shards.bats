@@ -60,8 +60,10 @@ with_each_old() {
 }
 
 @test "pieces in their places: 3 bytes, 4 KiB, 300 KiB, from a file and from a pipe" {
-    few_codes=(EIO EINVAL)
-    forced_codes=(EIO EINVAL)
+    few_codes=(EIO)
+    forced_codes=(EIO)
+    few_forced_codes=(EIO)
+    all_codes=(EIO ENOSPC EINVAL EAGAIN EINTR 0)
     random_file old 500000
     old=old
     what="4 KiB"

@@ -129,8 +129,8 @@ count_of() {
                     esac
                     fails=must
                     [ $code != EINTR ] || fails=never
-                    # Looking at what the descriptor is may go on without.
-                    [ $call != pread64 ] || [ $fails = never ] || fails=may
+                    # Looking at what the descriptor is may go on without, and so may mapping and writing.
+                    [[ $call != pread64 && $call-$code != write-EINVAL ]] || [ $fails = never ] || fails=may
                     judge_rule $fails "$object" "${reason_of[$code]-}"
                 done
             done
@@ -142,6 +142,7 @@ count_of() {
 @test "reading what is held fails: it is the temporary file's fault, not the stream's" {
     set_kind tail-little
     local at
+    name="in memory, splice"
     set_kind back-little
     count_of splice pipe-file "${args[@]}"
     at=$(grep -a ' splice(' log | grep -anE ' splice\([0-9]+</memfd' | head -n 1 | cut -d : -f 1)
@@ -233,6 +234,8 @@ temporary_at() {
         set_kind $kind
         for code in EOPNOTSUPP EIO ENOSPC EPERM EINTR; do
             for at in 1 2+; do
+                # The target's is repeated when it is interrupted.
+                [ $code-$at != EINTR-2+ ] || continue
                 name="$kind, fallocate $code at $at"
                 inject_any "fallocate:error=$code:when=$at"
                 transfer pipe-file "${args[@]}"
@@ -300,8 +303,7 @@ temporary_at() {
     for kind in "${kinds[@]}"; do
         set_kind $kind
         for call in splice@out sendfile@out; do
-            calls_of $call pipe-file "${args[@]}"
-            [ "$calls" -gt 0 ] || continue
+            calls_of $call pipe-file "${args[@]}" || continue
             for at in $(printf '%s\n' 1 2 "$calls" | sort -nu); do
                 [ "$at" -le "$calls" ] || continue
                 for code in EIO ENOSPC EINVAL 0; do
@@ -395,7 +397,8 @@ temporary_at() {
     local kind engine
     random_file in 9000000
     for args in "-o 1000 -e -5000" "-e -300000" "-o -4000000"; do
-        for engine in auto splice buffer; do
+        # Not splice: it would let the pipe refer to bytes that are given back.
+        for engine in auto buffer; do
             name="$args, $engine"
             cases=$((cases + 1))
             rm -f status err

@@ -108,7 +108,7 @@ static struct zs_step move(const struct zs_copy *copy, uint64_t length)
         return zs_step_of_error(-errno, ZS_END_SOURCE);
     if (got == 0)
         return (struct zs_step){.verdict = ZS_STEP_END};
-    ssize_t written = write(copy->target_fd, bytes, (size_t)got);
+    ssize_t written = zs_copy_write(copy, bytes, (size_t)got);
     if (written < 0)
         return zs_step_of_error(-errno, ZS_END_TARGET);
     return zs_step_moved((uint64_t)written);
@@ -216,7 +216,7 @@ static void expect_copied(struct file_copy *file)
     ck_assert_uint_eq(copy->done_bytes, LENGTH);
     ck_assert_uint_eq(copy->remaining_bytes, 0);
     ck_assert_uint_eq(zs_copy_used_bytes(copy), LENGTH);
-    ck_assert_uint_eq(copy->target_position, LENGTH);
+    ck_assert_uint_eq(zs_copy_target_end(copy), LENGTH);
     ck_assert_uint_eq(copy->excess_bytes, 0);
     ck_assert(!copy->source_ended);
     ck_assert_int_eq(file->bench.error.kind, ZS_ERROR_NONE);
@@ -875,7 +875,7 @@ START_TEST(what_was_taken_beyond_the_new_end_is_excess)
     ck_assert_uint_eq(file.bench.copy.done_bytes, shrinks[_i].done);
     ck_assert_uint_eq(file.bench.copy.excess_bytes, shrinks[_i].excess);
     ck_assert_uint_eq(zs_copy_used_bytes(&file.bench.copy), shrinks[_i].done);
-    ck_assert_uint_eq(file.bench.copy.target_position, shrinks[_i].done);
+    ck_assert_uint_eq(zs_copy_target_end(&file.bench.copy), shrinks[_i].done);
     ck_assert_uint_eq(file.bench.stats.engines[first.id].bytes, shrinks[_i].done);
     ck_assert_int_eq(file.bench.copy.source_ended, !excess);
     if (excess) {
@@ -1003,7 +1003,7 @@ static struct zs_range range_of_pieces(int n)
                              .length_bytes = length > LAST_PIECE_CUT ? length - LAST_PIECE_CUT : 1,
                              .bounded = true,
                              .record_start = pieces[n].start,
-                             .record_bytes = pieces[n].piece};
+                             .needed_bytes = pieces[n].piece};
 }
 
 /* The oracle: the range's bytes, one by one, and how far behind its first one they lie. */
@@ -1046,6 +1046,8 @@ enum { TARGET_START = 11, BEHIND_PIPE = 3000 };
 
 static void copy_pieces(enum zs_engine_id id, int n, bool scattered)
 {
+    if (scattered && !zs_engines[id]->scatters)
+        return;
     struct bench bench;
     struct zs_range range = range_of_pieces(n);
     size_t size = (size_t)zs_range_end(&range) + 5000;
@@ -1062,7 +1064,7 @@ static void copy_pieces(enum zs_engine_id id, int n, bool scattered)
                   bench.error.detail);
     ck_assert_uint_eq(bench.copy.done_bytes, range.length_bytes);
     ck_assert_uint_eq(bench.stats.engines[id].bytes, range.length_bytes);
-    ck_assert_uint_eq(bench.copy.target_position, length);
+    ck_assert_uint_eq(zs_copy_target_end(&bench.copy), length);
     ck_assert_uint_eq(range.start + zs_copy_used_bytes(&bench.copy), zs_range_end(&range));
     ck_assert(!bench.copy.source_ended);
     expect_content(bench.copy.target_fd, expected, length);
@@ -1174,7 +1176,7 @@ static void halt_in_a_piece(int n, bool scattered)
     first_script = SCRIPT(MOVES(10), MOVES(halts[n].moves), halts[n].then);
     ck_assert_int_eq(zs_engine_run(&bench.copy, both, 2, &bench.error), 0);
     ck_assert_uint_eq(bench.copy.done_bytes, 95);
-    ck_assert_uint_eq(bench.copy.target_position, length);
+    ck_assert_uint_eq(zs_copy_target_end(&bench.copy), length);
     expect_content(bench.copy.target_fd, expected, length);
     free(expected);
     (void)close(bench.copy.target_fd);
@@ -1191,6 +1193,8 @@ END_TEST
 /* A copy whose end becomes known bit by bit: after every piece, and within it. */
 static void copy_bit_by_bit(enum zs_engine_id id, uint64_t bit, bool scattered)
 {
+    if (scattered && !zs_engines[id]->scatters)
+        return;
     struct bench bench;
     struct zs_range range = {
         .start = 5, .piece_bytes = 10, .stride_bytes = 25, .length_bytes = 95, .bounded = true};
@@ -1203,11 +1207,11 @@ static void copy_bit_by_bit(enum zs_engine_id id, uint64_t bit, bool scattered)
     range.bounded = false;
     zs_copy_begin(&bench.copy, &range, range.start, 0);
     for (uint64_t end = 0; end < 95; end += bit) {
-        ck_assert_int_eq(zs_copy_extend(&bench.copy, end), 0);
+        zs_copy_extend(&bench.copy, end);
         ck_assert_int_eq(zs_engine_run(&bench.copy, &zs_engines[id], 1, &bench.error), 0);
         ck_assert_uint_eq(bench.copy.done_bytes, end);
     }
-    ck_assert_int_eq(zs_copy_extend(&bench.copy, 95), 0);
+    zs_copy_extend(&bench.copy, 95);
     ck_assert_int_eq(zs_engine_run(&bench.copy, &zs_engines[id], 1, &bench.error), 0);
     expect_content(bench.copy.target_fd, expected, length);
     free(bytes);
@@ -1257,7 +1261,7 @@ static void copy_pieces_while_shrinking(enum zs_engine_id id, int n, uint64_t si
     ck_assert_msg(bench.copy.done_bytes == good, "%s, pieces %d, cut at %ju: %ju done, not %ju",
                   zs_engine_names[id], n, (uintmax_t)size, (uintmax_t)bench.copy.done_bytes,
                   (uintmax_t)good);
-    ck_assert_uint_eq(bench.copy.target_position, good);
+    ck_assert_uint_eq(zs_copy_target_end(&bench.copy), good);
     ck_assert_uint_eq(file_size(bench.copy.target_fd), good + bench.copy.excess_bytes);
     ck_assert_int_eq(bench.copy.excess_bytes > 0, result == -1);
     ck_assert_int_eq(ftruncate(bench.copy.target_fd, (off_t)good), 0);
@@ -1622,7 +1626,7 @@ START_TEST(a_step_may_move_what_lies_together)
                     zs_copy_begin(&copy, &range, 100, 0);
                     ck_assert_uint_eq(zs_copy_span(&copy, 4096), 4096);
                     copy.done_bytes = done;
-                    ck_assert_int_eq(zs_copy_extend(&copy, end), 0);
+                    zs_copy_extend(&copy, end);
                     ck_assert_uint_eq(copy.source_position, 100 + zs_range_offset(&range, done));
                     for (size_t most = 1; most <= 40; most++)
                         expect_most_and_span(&copy, end, most);
