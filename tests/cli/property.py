@@ -262,7 +262,7 @@ class Expected:
         for s in case.slices:
             if s.step and (s.step.scaled(record) < record or case.shard):
                 return True
-        if case.shard and len(case.slices) > 1:
+        if case.shard and (len(case.slices) > 1 or case.truncate):
             return True
         case.field_range = (0, record)
         if case.field:
@@ -353,7 +353,10 @@ class Expected:
             if status:
                 self.refuse(status)
                 return
+            left = self.left if any(self.pieces) and not selected else None
             self.take(begin, selected)
+            if left is not None:
+                self.left = left  # an empty range uses nothing
 
     def stream(self):
         case, size = self.case, self.case.size

@@ -378,7 +378,7 @@ with open("expected", "wb") as expected:
     for arguments in "-r:11" "-r5+6" "-r-11:" "-r-11+1" "-r-1+2" "-r10:11" "-r10+1" "-r:5 -r:11" \
         "-r:11 -r:5" "-r:15E" "-r-15E:" "-r1:18446744073709551615" "-r-11:-10" "--record=4 -r:" \
         "--record=4 -r:3" "--record=4 -r1+2" "--record=4 -r-3:" "--record=4 -r:9B" "--record=3 -r::8B" \
-        "--record=3 -r9B::3" "--record=4 --field=0:2 -r:"; do
+        "--record=3 -r9B::3" "--record=4 --field=0:3 -r:"; do
         # shellcheck disable=SC2086 # several words
         expect_failure 3 in "slicing: " --exact $arguments in out
         # shellcheck disable=SC2086

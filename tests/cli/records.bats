@@ -230,7 +230,7 @@ END2
         cat in | "$ZSLICE" -x $slice - streamed
         expect_same out streamed
     done
-    for slice in "--record=8 --field=0:5" "--record=8 --field=0:5 -l 1" "-r 0:5:4 -r 4:8" \
+    for slice in "--record=8 --field=0:5" "--record=8 --field=0:5 -l 1" "-r 0:2 -r 4:8" \
         "--record=8 --field=4:" "--record=4 --field=0:1 -l 2"; do
         # shellcheck disable=SC2086
         expect_failure 3 in "" -x $slice in new

@@ -8,6 +8,8 @@
 # shellcheck disable=SC2034,SC2154 # used by the tests; set by inject.bash
 
 scattered=false
+engines=(auto splice sendfile map-write buffer) # that can do it
+writing="write"                                 # by which call the last two do
 
 setup_pieces() {
     setup_fault
@@ -146,7 +148,7 @@ judge_call() {
             fails=may
         elif [ "$when" = later ] || [ "$code" = 0 ]; then
             case $call in
-            splice@in | splice@fifo | pread64@in | read@fifo) fails=may ;;
+            splice@in | splice@fifo | pread64@in | read@fifo | pwrite64@out) fails=may ;;
             *) [ "$code" != 0 ] || fails=may ;;
             esac
         fi
@@ -170,7 +172,7 @@ sweep_call() {
     shift 6
     for at in $whens; do
         when=later
-        [ "$at" != 1 ] || when=first
+        [[ $at != 1 && $at != *+ ]] || when=first
         case $1-$when in
         --engine=auto-first) codes=("${all_codes[@]}") ;;
         --engine=auto-later) codes=("${few_codes[@]}") ;;
@@ -201,24 +203,24 @@ first_and_last() {
 # those that it makes are in $auto_calls.
 sweep_file_to_file() {
     local engine call object how
-    for engine in auto splice sendfile map-write buffer; do
+    for engine in "${engines[@]}"; do
         case $engine in
         auto) calls_to_hit=$auto_calls ;;
         splice) calls_to_hit="splice@in splice@out" ;;
         sendfile) calls_to_hit="sendfile@out" ;;
-        map-write) calls_to_hit="mmap@in write@out" ;;
-        buffer) calls_to_hit="pread64@in write@out" ;;
+        map-write) calls_to_hit="mmap@in $writing@out" ;;
+        buffer) calls_to_hit="pread64@in $writing@out" ;;
         esac
         for call in $calls_to_hit; do
             object=${call#*@} how=alone
-            [ $engine != auto ] || how=auto
+            [ "$engine" != auto ] || how=auto
             # All that auto has for short pieces is buffer.
-            [[ $engine-$call != auto-pread64@in && $engine-$call != auto-write@out ]] || how=alone
+            [[ $engine-$call != auto-pread64@in && $engine-$call != auto-*write*@out ]] || how=alone
             # A page that cannot be read is the source's.
-            [ "$engine-$call" != map-write-write@out ] || object='@(in|out)'
+            [ "$engine-$call" != "map-write-$writing@out" ] || object='@(in|out)'
             name="$what, $engine, $call"
-            first_and_last "$call" file-file --engine=$engine "$@"
-            sweep_call "$call" "$whens" file-file $how "$object" no --engine=$engine "$@"
+            first_and_last "$call" file-file --engine="$engine" "$@"
+            sweep_call "$call" "$whens" file-file $how "$object" no --engine="$engine" "$@"
         done
     done
 }
