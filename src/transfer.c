@@ -35,6 +35,8 @@ struct run {
     struct zs_written written;
 };
 
+static const char spool_name[] = "the temporary file that holds the end of the stream";
+
 static int too_short(const struct zs_source *source, uint64_t offset_bytes, struct zs_error *error)
 {
     return zs_error_set(error, ZS_ERROR_SHORT, source->name, "slicing", 0,
@@ -234,20 +236,16 @@ static int try_forced_engine(const struct run *run)
     return -1;
 }
 
-/*
- * Adds the next bytes of the stream to what is held of it. *ended if that were the last. The
- * temporary file is where the stream is read from, so its errors are named by what it is.
- */
+/* Adds the next bytes of the stream to what is held of it. *ended if that were the last. */
 static int receive(struct run *run, bool *ended)
 {
-    static const char file_name[] = "the temporary file that holds the end of the stream";
     struct zs_stats cost = {.sample_memory = run->stats->sample_memory};
     struct zs_copy copy = {.source_fd = run->source->fd,
                            .target_fd = run->spool.fd,
                            .source = &run->source->facts,
                            .target = &run->spool.facts,
                            .source_name = run->source->name,
-                           .target_name = file_name,
+                           .target_name = spool_name,
                            .stats = &cost};
     struct zs_range range = zs_range_contiguous(0, run->spool.chunk_bytes);
 
@@ -306,10 +304,24 @@ static struct zs_copy copy_of(const struct run *run)
                             .target_fd = run->target->fd,
                             .source = held ? &run->spool.facts : &run->source->facts,
                             .target = &run->target->facts,
-                            .source_name = run->source->name,
+                            .source_name = held ? spool_name : run->source->name,
                             .target_name = run->target->name,
                             .stats = run->stats,
                             .scattered = run->plan->scattered};
+}
+
+/*
+ * What an engine held when it could not go on has been delivered by `buffer`; but that must not
+ * replace an engine that the user wants, copy after copy.
+ */
+static int check_forced_engine(const struct run *run)
+{
+    const struct zs_engine_stats *stats = &run->stats->engines[run->plan->options->engine];
+
+    if (!run->plan->engine_forced || !stats->refused)
+        return 0;
+    return zs_error_set(run->error, ZS_ERROR_TRANSFER, run->target->name, "writing",
+                        stats->refused_code, NULL);
 }
 
 /* Runs a copy, and books what it put into the target. */
@@ -319,6 +331,8 @@ static int run_copy(struct run *run, const struct zs_part *part, struct zs_copy 
     struct zs_written *written = &run->written;
     uint64_t done_before = copy->done_bytes;
 
+    if (check_forced_engine(run) < 0)
+        return -1;
     for (size_t i = 0; i < part->engine_count; i++)
         engines[i] = zs_engines[part->engines[i]];
     int result = zs_engine_run(copy, engines, part->engine_count, run->error);

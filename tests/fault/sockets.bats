@@ -27,7 +27,7 @@ setup() {
     sweep_stream file-tcp splice@in "1 2" in no splice forced -o 1000
     sweep_stream file-unix splice "2 4" "standard output" yes splice forced -o 1000
     sweep_stream file-unix write "1 2 4" "standard output" yes map-write forced -o 1000
-    sweep_stream file-tcp write "1 2 13" "standard output" yes buffer forced -o 1000
+    sweep_stream file-tcp write "1 2 5" "standard output" yes buffer forced -o 1000
     all_good
 }
 

@@ -28,9 +28,9 @@ setup() {
     tail -c +1001 in >expected
     # Nothing else is written before the statistics.
     sweep_stream file-pipe write "1 2 4" "standard output" yes map-write forced -o 1000
-    sweep_stream file-pipe write "1 2 13" "standard output" yes buffer forced -o 1000
+    sweep_stream file-pipe write "1 2 5" "standard output" yes buffer forced -o 1000
     codes=("${hard[@]}" "${soft[@]}" EINTR EAGAIN)
-    sweep_stream file-pipe pread64@in "1 2 13" in no buffer forced -o 1000
+    sweep_stream file-pipe pread64@in "1 2 5" in no buffer forced -o 1000
     all_good
 }
 
