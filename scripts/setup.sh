@@ -3,8 +3,9 @@
 set -eu
 
 packages="cmake gcc libc6-dev libpopt-dev make pkg-config"
-tests="bats btrfs-progs check clang clang-format e2fsprogs git jq libclang-rt-dev mandoc mount
-    parallel procps python3 shellcheck strace util-linux xfsprogs"
+tests="bats btrfs-progs check clang clang-format e2fsprogs git jq libclang-rt-dev mandoc mount munge
+    openmpi-bin parallel procps python3 shellcheck slurm-client slurmctld slurmd strace util-linux
+    xfsprogs"
 
 [ "${1:-}" = --tests ] && packages="$packages $tests"
 

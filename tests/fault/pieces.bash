@@ -133,8 +133,9 @@ is_hard() {
 }
 
 # judge_call CALL ERRNO|0 first|later auto|alone|held OBJECT WAITS: a call that copies met it. It reads, if its
-# object is the source; alone: there is no other engine to go on with. A read that is not the first of its
-# step may be repeated.
+# object is the source; alone: there is no other engine to go on with; held: what the engine held is delivered
+# in another way, which may be all. What is not the first of its step may be repeated; what fails from then on
+# (when=N+) counts as the first.
 judge_call() {
     local call=$1 code=$2 when=$3 how=$4 object=$5 waits=$6 fails=must
     case $code in
