@@ -471,9 +471,9 @@ static uint64_t count_selected(const struct zs_slice *slice, const struct zs_sel
 }
 
 /*
- * Of what was asked for and is not there, all that lies before the source's start, and what would be
- * selected of the rest. Without records that is what zs_range_resolve says of the plain slice, which
- * has an oracle of its own.
+ * Of what was asked for and is not there, all that lies before the source's start, and what would
+ * be selected of the rest. Without records that is what zs_range_resolve says of the plain slice,
+ * which has an oracle of its own.
  */
 static uint64_t count_missing(const struct zs_slice *slice, const struct zs_selection *selection,
                               const struct walked *walked, int size)
