@@ -134,8 +134,10 @@ static struct zs_range select_from(const struct zs_slice *slice,
     return range;
 }
 
-/* What is missing of the bytes selected; those before the source's start count all, as its records
- * begin at 0. */
+/*
+ * What is missing of the bytes selected; those asked for before the source's start count all, as
+ * records begin at 0.
+ */
 static uint64_t count_missing(const struct zs_range *whole, struct span span)
 {
     uint64_t asked = add_saturating(span.length_bytes, span.missing_after);
