@@ -323,7 +323,7 @@ need_reservations() {
     local at
     faults=(-e trace=mmap)
     transfer file-file -o 1000 --engine=buffer
-    at=$(grep ' mmap(' log | grep -n 'mmap(NULL, 2[67][0-9]*, [^,]*, [^,]*MAP_ANONYMOUS' | head -n 1 |
+    at=$(grep ' mmap(' log | grep -n 'mmap(NULL, 7[89][0-9]*, [^,]*, [^,]*MAP_ANONYMOUS' | head -n 1 |
         cut -d : -f 1)
     name="forced"
     # malloc has two more ways to ask.
