@@ -7,12 +7,12 @@ cd "$(dirname "$0")/../src"
 layer() {
     case $1 in
     error | units | sys) echo 0 ;;
-    diag | facts | slice | stats | view) echo 1 ;;
-    options | range | report | source | spool) echo 2 ;;
-    engine | gather) echo 3 ;;
+    behind | diag | facts | slice | stats | view) echo 1 ;;
+    ahead | options | range | report | source | spool) echo 2 ;;
+    choice | engine | gather) echo 3 ;;
     engine/*) echo 4 ;;
     plan) echo 5 ;;
-    target) echo 6 ;;
+    explain | target) echo 6 ;;
     transfer) echo 7 ;;
     main) echo 8 ;;
     *) echo "check-layers.sh: $1 has no layer; give it one" >&2 && return 1 ;;

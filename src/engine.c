@@ -35,10 +35,9 @@
 #include <unistd.h>
 
 const struct zs_engine *const zs_engines[ZS_ENGINE_COUNT] = {
-    [ZS_ENGINE_SPLICE] = &zs_engine_splice,
-    [ZS_ENGINE_SENDFILE] = &zs_engine_sendfile,
-    [ZS_ENGINE_MAP_WRITE] = &zs_engine_map_write,
-    [ZS_ENGINE_BUFFER] = &zs_engine_buffer,
+    [ZS_ENGINE_REFLINK] = &zs_engine_reflink,     [ZS_ENGINE_COPY_RANGE] = &zs_engine_copy_range,
+    [ZS_ENGINE_SPLICE] = &zs_engine_splice,       [ZS_ENGINE_SENDFILE] = &zs_engine_sendfile,
+    [ZS_ENGINE_MAP_WRITE] = &zs_engine_map_write, [ZS_ENGINE_BUFFER] = &zs_engine_buffer,
 };
 
 /* The next byte's position, and how many lie together there. */
@@ -64,6 +63,8 @@ void zs_copy_begin(struct zs_copy *copy, const struct zs_range *range, uint64_t 
     copy->trailing_bytes = 0;
     if (!range->bounded || range->length_bytes > 0)
         locate(copy);
+    if (copy->behind)
+        zs_behind_begin(copy->behind, source_start, target_start);
 }
 
 void zs_copy_extend(struct zs_copy *copy, uint64_t end_bytes)
@@ -147,6 +148,8 @@ static bool another_engine_may_do(int code)
     case EOPNOTSUPP: /* the file system */
     case ENODEV:     /* it cannot be mapped */
     case EACCES:     /* it may not be mapped */
+    case EXDEV:      /* the call wants both ends on one file system, or of one kind */
+    case ENOTTY:     /* no such ioctl */
     case ESPIPE:     /* the call wants a position and there is none */
     case ENOMEM:     /* no address space for a window, no pages for a pipe */
     case EFAULT: /* a mapped page that cannot be read: read(2) knows whether it is EIO or the end */
@@ -178,13 +181,27 @@ enum zs_end zs_copy_blame(const struct zs_copy *copy)
 
 void zs_pipe_grow(int fd, size_t capacity_bytes)
 {
-    int capacity = fcntl(fd, F_GETPIPE_SZ);
-
     /* EPERM: beyond /proc/sys/fs/pipe-max-size, or the user's pipes hold too many pages already. */
-    while (capacity >= 0 && capacity_bytes > (size_t)capacity) {
-        if (fcntl(fd, F_SETPIPE_SZ, (int)capacity_bytes) >= 0 || errno != EPERM)
+    for (size_t wanted = ZS_PIPE_BYTES; wanted > capacity_bytes; wanted /= 2) {
+        if (fcntl(fd, F_SETPIPE_SZ, (int)wanted) >= 0 || errno != EPERM)
             return;
-        capacity_bytes /= 2;
+    }
+}
+
+/* The pipes at both ends, if the copy is worth it: then fewer calls move more at a time. */
+static void grow_ends(const struct zs_copy *copy)
+{
+    const struct {
+        enum zs_kind kind;
+        int fd;
+    } ends[] = {{copy->source->kind, copy->source_fd}, {copy->target->kind, copy->target_fd}};
+
+    if (zs_copy_span(copy, ZS_PIPE_BYTES) <= ZS_DEFAULT_PIPE_BYTES)
+        return;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        int capacity = ends[i].kind == ZS_KIND_PIPE ? fcntl(ends[i].fd, F_GETPIPE_SZ) : -1;
+        if (capacity >= 0)
+            zs_pipe_grow(ends[i].fd, (size_t)capacity);
     }
 }
 
@@ -244,7 +261,13 @@ static int advance(struct zs_copy *copy, enum zs_engine_id id, uint64_t moved_by
                             (unsigned long long)size_bytes);
     }
     move_on(copy, moved_bytes);
-    return 0;
+    int followed = copy->behind ? zs_behind_advance(copy->behind,
+                                                    copy->source_start + zs_copy_used_bytes(copy),
+                                                    zs_copy_target_end(copy))
+                                : 0;
+    return followed < 0 ? zs_error_set(error, ZS_ERROR_TRANSFER, copy->target_name,
+                                       "writing to the device", -followed, NULL)
+                        : 0;
 }
 
 /*
@@ -284,6 +307,7 @@ static enum outcome relay(struct zs_copy *copy, int source_fd, const struct zs_f
     struct zs_range range = zs_range_contiguous(0, length_bytes);
     part.source_fd = source_fd;
     part.source = source;
+    part.behind = NULL;
     zs_copy_begin(&part, &range, copy->source_position,
                   copy->target_start + (copy->scattered
                                             ? zs_range_offset(&copy->range, copy->done_bytes)
@@ -391,6 +415,8 @@ int zs_engine_run(struct zs_copy *copy, const struct zs_engine *const *engines, 
 {
     struct zs_step last = {.verdict = ZS_STEP_UNSUPPORTED, .code = ENOSYS};
 
+    if (!copy->bounded || copy->remaining_bytes > 0)
+        grow_ends(copy);
     for (size_t i = 0; !copy->bounded || copy->remaining_bytes > 0; i++) {
         if (i == count)
             return fail(copy, &last, error);

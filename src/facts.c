@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/sysmacros.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -74,13 +75,36 @@ static bool hides_its_bytes(int fd, const struct stat *status)
     return status->st_size == 0 && zs_sys_pread(fd, &byte, 1, 0) > 0;
 }
 
-static int examine_regular(int fd, const struct stat *status, struct zs_facts *facts)
+/*
+ * A file of this size may be worth sharing or a server's copying, which depends on its file system;
+ * the system call is not worth it for a smaller one.
+ */
+#define LARGE_BYTES ((uint64_t)1024 * 1024)
+
+/*
+ * Every file system that makes files up as they are read, or keeps them on a server, has a device
+ * number with major 0 (Linux 6.18).
+ */
+static int examine_filesystem(int fd, const struct stat *status, struct zs_facts *facts)
 {
     struct statfs filesystem;
+
+    if (major(status->st_dev) != 0 && (uint64_t)status->st_size <= LARGE_BYTES)
+        return 0;
     if (fstatfs(fd, &filesystem) < 0)
         return -errno;
-    bool pseudo = is_pseudo_filesystem((uint32_t)filesystem.f_type);
-    facts->sized = !pseudo && !(facts->readable && hides_its_bytes(fd, status));
+    facts->filesystem = (uint32_t)filesystem.f_type;
+    return 0;
+}
+
+static int examine_regular(int fd, const struct stat *status, struct zs_facts *facts)
+{
+    int result = examine_filesystem(fd, status, facts);
+    if (result < 0)
+        return result;
+    facts->block_bytes = (uint64_t)status->st_blksize;
+    facts->sized = !is_pseudo_filesystem(facts->filesystem) &&
+                   !(facts->readable && hides_its_bytes(fd, status));
     facts->size_bytes = facts->sized ? (uint64_t)status->st_size : 0;
     return 0;
 }
@@ -130,49 +154,72 @@ static struct zs_facts facts_of_status(const struct stat *status)
     };
 }
 
-int zs_facts_of_descriptor(int fd, struct zs_facts *facts)
+static void set_flags(struct zs_facts *facts, int flags)
 {
-    struct stat status;
-    if (fstat(fd, &status) < 0)
-        return -errno;
-    int flags = fcntl(fd, F_GETFL);
-    if (flags < 0)
-        return -errno;
-
-    struct zs_facts found = facts_of_status(&status);
     int access = flags & O_ACCMODE;
-    found.readable = access != O_WRONLY && !(flags & O_PATH);
-    found.writable = access != O_RDONLY && !(flags & O_PATH);
-    found.append = (flags & O_APPEND) != 0;
 
+    facts->readable = access != O_WRONLY && !(flags & O_PATH);
+    facts->writable = access != O_RDONLY && !(flags & O_PATH);
+    facts->append = (flags & O_APPEND) != 0;
+}
+
+/* fresh: it was just opened, and stands at 0 if it has positions at all. */
+static int examine(int fd, const struct stat *status, bool fresh, struct zs_facts *facts)
+{
     int result = 0;
-    switch (found.kind) {
+
+    switch (facts->kind) {
     case ZS_KIND_REGULAR:
-        result = examine_regular(fd, &status, &found);
-        if (result == 0)
-            result = examine_position(fd, &found);
+        result = examine_regular(fd, status, facts);
+        if (result == 0 && fresh && major(status->st_dev) != 0)
+            facts->positioned = true;
+        else if (result == 0)
+            result = examine_position(fd, facts);
         break;
     case ZS_KIND_BLOCK:
-        result = examine_block(fd, &found);
+        result = examine_block(fd, facts);
         if (result == 0)
-            result = examine_position(fd, &found);
+            result = examine_position(fd, facts);
         break;
     case ZS_KIND_CHARACTER:
         /*
          * Not asked for a position: lseek succeeds on /dev/urandom and the like and means nothing.
          */
         if (isatty(fd))
-            found.kind = ZS_KIND_TERMINAL;
+            facts->kind = ZS_KIND_TERMINAL;
         break;
     case ZS_KIND_SOCKET:
-        found.messages = !is_stream_socket(fd);
+        facts->messages = !is_stream_socket(fd);
         break;
     default:
         break;
     }
+    return result;
+}
+
+static int facts_of(int fd, int flags, bool fresh, struct zs_facts *facts)
+{
+    struct stat status;
+
+    if (fstat(fd, &status) < 0)
+        return -errno;
+    struct zs_facts found = facts_of_status(&status);
+    set_flags(&found, flags);
+    int result = examine(fd, &status, fresh, &found);
     if (result == 0)
         *facts = found;
     return result;
+}
+
+int zs_facts_of_descriptor(int fd, struct zs_facts *facts)
+{
+    int flags = fcntl(fd, F_GETFL);
+    return flags < 0 ? -errno : facts_of(fd, flags, false, facts);
+}
+
+int zs_facts_of_opened(int fd, int flags, struct zs_facts *facts)
+{
+    return facts_of(fd, flags, true, facts);
 }
 
 int zs_facts_of_path(const char *path, struct zs_facts *facts)
@@ -190,6 +237,7 @@ int zs_facts_of_path(const char *path, struct zs_facts *facts)
     if (facts->kind == ZS_KIND_REGULAR) {
         facts->positioned = facts->sized = true;
         facts->size_bytes = (uint64_t)status.st_size;
+        facts->block_bytes = (uint64_t)status.st_blksize;
     }
     return 0;
 }
@@ -213,6 +261,44 @@ bool zs_facts_same_file(const struct zs_facts *a, const struct zs_facts *b)
 bool zs_facts_mappable(const struct zs_facts *facts)
 {
     return facts->positioned && facts->sized;
+}
+
+bool zs_facts_is_remote(const struct zs_facts *facts)
+{
+    switch (facts->filesystem) {
+    case NFS_SUPER_MAGIC:
+    case CIFS_SUPER_MAGIC:
+    case SMB2_SUPER_MAGIC:
+    case CEPH_SUPER_MAGIC:
+    case FUSE_SUPER_MAGIC:
+        return facts->kind == ZS_KIND_REGULAR;
+    default:
+        return false;
+    }
+}
+
+/* The most common ones that cannot (Linux 6.18); any other is asked by trying. */
+static bool never_shares(uint32_t filesystem)
+{
+    return filesystem == EXT4_SUPER_MAGIC || filesystem == TMPFS_MAGIC ||
+           filesystem == RAMFS_MAGIC || filesystem == FUSE_SUPER_MAGIC ||
+           is_pseudo_filesystem(filesystem);
+}
+
+const char *zs_facts_refuse_sharing(const struct zs_facts *source, const struct zs_facts *target)
+{
+    if (source->kind != ZS_KIND_REGULAR || !source->sized || !source->positioned ||
+        (target->kind != ZS_KIND_REGULAR && target->kind != ZS_KIND_NONE))
+        return "only regular files share blocks";
+    if (target->append)
+        return "what is appended cannot be shared";
+    if (source->shares_nothing || never_shares(source->filesystem))
+        return "the source's file system cannot share blocks";
+    /* The subvolumes of btrfs have a device number each, and share. */
+    if (target->kind == ZS_KIND_REGULAR && source->device != target->device &&
+        source->filesystem != BTRFS_SUPER_MAGIC)
+        return "they are on two file systems";
+    return NULL;
 }
 
 bool zs_facts_is_stream(const struct zs_facts *facts)

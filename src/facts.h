@@ -33,6 +33,10 @@ struct zs_facts {
     bool sized;        /* size_bytes is the truth; false for a stream */
     uint64_t position; /* where the descriptor stands, if positioned */
     uint64_t size_bytes; /* of the whole file or device, if sized */
+    uint64_t
+        block_bytes; /* of a regular file: what it is allocated in, or a multiple (st_blksize) */
+    uint32_t filesystem; /* of a regular file: its type (f_type), 0 if that was not asked for */
+    bool shares_nothing; /* its file system cannot share blocks with the other end: it was tried */
     dev_t device;        /* with inode: identity of a file */
     ino_t inode;
     dev_t special_device; /* identity of a block or character device */
@@ -43,6 +47,12 @@ struct zs_facts {
  * claims to be empty. 0 or -errno.
  */
 int zs_facts_of_descriptor(int fd, struct zs_facts *facts);
+
+/*
+ * The same for one that was just opened with these flags, so that they and the position, which is
+ * 0, need not be asked for.
+ */
+int zs_facts_of_opened(int fd, int flags, struct zs_facts *facts);
 
 /*
  * What stat(2) alone tells of a path (symbolic links followed), for a file that must not be opened
@@ -56,6 +66,15 @@ bool zs_facts_same_file(const struct zs_facts *a, const struct zs_facts *b);
 
 /* Whether the page cache holds its bytes at known positions: it can be mapped and sent from. */
 bool zs_facts_mappable(const struct zs_facts *facts);
+
+/* Whether a server keeps its bytes, which may be able to copy them by itself. */
+bool zs_facts_is_remote(const struct zs_facts *facts);
+
+/*
+ * Why files at these ends cannot share blocks, or NULL if they may: some file systems are known
+ * not to.
+ */
+const char *zs_facts_refuse_sharing(const struct zs_facts *source, const struct zs_facts *target);
 
 /*
  * Whether it passes bytes on in order and keeps none: pipe, socket, terminal, character device,

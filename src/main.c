@@ -21,19 +21,23 @@
  *     - facts.[ch]     (kind, size, positions, identity of a file)
  *
  * - zs_plan_make(): options and facts to a plan, or a refusal; pure
- *     - plan.[ch]      (placement, same-file check, choice of engines)
+ *     - plan.[ch]      (placement, same-file check, what can be shared)
+ *     - choice.[ch]    (which engines, in which order, and why)
  *     - range.[ch]     (slice algebra: which bytes these are)
  *
  * - zs_transfer(): carries a plan out
  *     - transfer.[ch]  (the order of things)
  *     - engine.[ch]    (the driver: fallback, ends, waiting; read its opening comment)
- *     - engine/        (splice, sendfile, map-write, buffer: one way to move bytes each)
+ *     - engine/        (reflink, copy-range, splice, sendfile, map-write, buffer: one way each)
+ *     - ahead.[ch]     (the second thread, that maps pages ahead of the writer)
+ *     - behind.[ch]    (write-back as the copy goes, and page cache given back)
  *     - gather.[ch]    (short pieces, moved together in memory)
  *     - spool.[ch]     (the end of a stream, held until it is known)
  *     - view.[ch]      (views and windows of a mapped file)
  *
  * - zs_report_json(), zs_report_summary(): what it amounted to
  *     - report.[ch]
+ *     - explain.[ch]   (a plan in words)
  *     - stats.[ch]     (counters; memory)
  *
  * - Utilities:
@@ -42,16 +46,20 @@
  *     - diag.[ch]      (messages; escaping of names)
  */
 
+#include "choice.h"
 #include "diag.h"
+#include "explain.h"
 #include "options.h"
 #include "plan.h"
 #include "report.h"
 #include "source.h"
+#include "sys.h"
 #include "target.h"
 #include "transfer.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <time.h>
@@ -71,8 +79,11 @@ enum {
  */
 static void occupy_closed_descriptors(void)
 {
-    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++) {
-        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+    struct pollfd standard[] = {{.fd = STDIN_FILENO}, {.fd = STDOUT_FILENO}, {.fd = STDERR_FILENO}};
+
+    (void)poll(standard, 3, 0); /* one system call instead of three */
+    for (int i = 0; i < 3; i++) {
+        if (standard[i].revents & POLLNVAL)
             (void)open("/", O_PATH | O_DIRECTORY); /* fails for want of memory; then so do we */
     }
 }
@@ -118,7 +129,28 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-static int carry_out(const struct zs_options *options, struct zs_stats *stats, uint64_t *done_bytes,
+/*
+ * As many threads as the machine has use for; asked only where it matters, as a small slice pays
+ * for no system call that it does not need.
+ */
+static void settle_jobs(struct zs_options *options, const struct zs_facts *source)
+{
+    if (options->jobs == 0)
+        options->jobs = zs_choice_wants_jobs(source->size_bytes) ? zs_sys_processors() : 1;
+}
+
+static int explain(const struct zs_plan *plan, const struct zs_facts *source,
+                   const struct zs_facts *target, struct zs_error *error)
+{
+    zs_explain(stdout, plan, source, target);
+    errno = 0;
+    if (fflush(stdout) == 0 && !ferror(stdout))
+        return 0;
+    return zs_error_set(error, errno == EPIPE ? ZS_ERROR_PIPE : ZS_ERROR_TRANSFER,
+                        "standard output", "writing", errno ? errno : EIO, NULL);
+}
+
+static int carry_out(struct zs_options *options, struct zs_stats *stats, uint64_t *done_bytes,
                      struct zs_error *error)
 {
     struct zs_source source;
@@ -127,13 +159,16 @@ static int carry_out(const struct zs_options *options, struct zs_stats *stats, u
     int result = -1;
 
     if (zs_source_open(&source, options->source_path, options->source_name, error) == 0 &&
-        zs_target_examine(&target, options->target_path, options->target_name, error) == 0 &&
-        zs_plan_make(options, &source.facts, &target.facts, &plan, error) == 0)
-        result = zs_transfer(&plan, &source, &target, stats, done_bytes, error);
+        zs_target_examine(&target, options->target_path, options->target_name, error) == 0) {
+        settle_jobs(options, &source.facts);
+        result = zs_plan_make(options, &source.facts, &target.facts, &plan, error);
+    }
+    if (result == 0)
+        result = options->explain ? explain(&plan, &source.facts, &target.facts, error)
+                                  : zs_transfer(&plan, &source, &target, stats, done_bytes, error);
 
     zs_plan_free(&plan);
-    zs_target_free(&target);
-    zs_source_close(&source);
+    zs_target_free(&target); /* the source was only read: the process's end closes it */
     return result;
 }
 

@@ -30,7 +30,12 @@ enum {
     OPTION_ALIGN,
     OPTION_SEEK,
     OPTION_TRUNCATE,
+    OPTION_REFLINK,
+    OPTION_SYNC,
+    OPTION_NO_CACHE,
     OPTION_ENGINE,
+    OPTION_STABLE,
+    OPTION_EXPLAIN,
     OPTION_STATS,
     OPTION_HELP,
     OPTION_USAGE,
@@ -38,7 +43,7 @@ enum {
 };
 
 /* As in zs_engine_names; a test compares help and man page with those. */
-#define ENGINES "splice, sendfile, map-write, buffer"
+#define ENGINES "reflink, copy-range, splice, sendfile, map-write, buffer"
 
 #define VALUE(long_name, letter, val, help, value)                                                 \
     {                                                                                              \
@@ -78,11 +83,19 @@ static const struct poptOption where_they_go[] = {
     SWITCH("truncate", '\0', OPTION_TRUNCATE,
            "with --seek or --keep-offset: cut TARGET after the slice"),
     SWITCH("no-clobber", 'n', 'n', "fail if TARGET exists"),
+    VALUE("reflink", '\0', OPTION_REFLINK,
+          "share blocks instead of copying them: auto, always or never", "WHEN"),
+    SWITCH("sync", '\0', OPTION_SYNC, "succeed only when the bytes are on the device"),
+    SWITCH("no-cache", '\0', OPTION_NO_CACHE, "give the page cache of both ends back"),
     POPT_TABLEEND,
 };
 
 static const struct poptOption how[] = {
     VALUE("engine", '\0', OPTION_ENGINE, "copy by exactly this: " ENGINES, "NAME"),
+    VALUE("jobs", 'j', 'j', "use at most this many threads (default: auto)", "N"),
+    SWITCH("stable", '\0', OPTION_STABLE,
+           "send copies of the bytes into a pipe or socket, not references"),
+    SWITCH("explain", '\0', OPTION_EXPLAIN, "print the plan and do nothing"),
     POPT_TABLEEND,
 };
 
@@ -350,6 +363,33 @@ static int parse_engine(const char *text, struct zs_options *options, struct zs_
                         "not one of auto, " ENGINES ": '%s'", text);
 }
 
+static int parse_jobs(const char *text, struct zs_options *options, struct zs_error *error)
+{
+    uint64_t jobs = 0;
+
+    if (strcmp(text, "auto") != 0 &&
+        (!zs_units_is_bare(text) || zs_units_parse_size(text, &jobs) < 0 || jobs == 0))
+        return zs_error_set(error, ZS_ERROR_USAGE, "--jobs", NULL, 0,
+                            "not auto or a number from 1 on: '%s'", text);
+    options->jobs = jobs < UINT_MAX ? (unsigned)jobs : UINT_MAX;
+    return 0;
+}
+
+static int parse_reflink(const char *text, struct zs_options *options, struct zs_error *error)
+{
+    static const char *const names[] = {
+        [ZS_REFLINK_AUTO] = "auto", [ZS_REFLINK_ALWAYS] = "always", [ZS_REFLINK_NEVER] = "never"};
+
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            options->reflink = (enum zs_reflink)i;
+            return 0;
+        }
+    }
+    return zs_error_set(error, ZS_ERROR_USAGE, "--reflink", NULL, 0,
+                        "not one of auto, always, never: '%s'", text);
+}
+
 static int parse_stats(const char *text, struct zs_options *options, struct zs_error *error)
 {
     if (strcmp(text, "json") != 0)
@@ -392,6 +432,10 @@ static int take_value(int option, const char *text, struct parser *parser,
     case OPTION_SEEK:
         options->has_seek = true;
         return parse_position("--seek", text, &options->seek, error);
+    case OPTION_REFLINK:
+        return parse_reflink(text, options, error);
+    case 'j':
+        return parse_jobs(text, options, error);
     case OPTION_ENGINE:
         return parse_engine(text, options, error);
     case OPTION_STATS:
@@ -441,6 +485,18 @@ static int take_option(int option, struct parser *parser, struct zs_options *opt
         return 0;
     case OPTION_TRUNCATE:
         options->truncate = true;
+        return 0;
+    case OPTION_SYNC:
+        options->sync = true;
+        return 0;
+    case OPTION_NO_CACHE:
+        options->no_cache = true;
+        return 0;
+    case OPTION_STABLE:
+        options->stable = true;
+        return 0;
+    case OPTION_EXPLAIN:
+        options->explain = true;
         return 0;
     case OPTION_HELP:
     case OPTION_USAGE:
@@ -541,6 +597,13 @@ static int check_combinations(const struct parser *parser, const struct zs_optio
     if (options->truncate && options->selection.shard.number > 0)
         return usage_error(error, "--truncate",
                            "it cannot be combined with --shard: it would cut off other parts");
+    if (options->engine_forced && options->reflink == ZS_REFLINK_ALWAYS &&
+        options->engine != ZS_ENGINE_REFLINK)
+        return usage_error(error, "--reflink=always",
+                           "it cannot be combined with another --engine");
+    if (options->engine_forced && options->reflink == ZS_REFLINK_NEVER &&
+        options->engine == ZS_ENGINE_REFLINK)
+        return usage_error(error, "--reflink=never", "it cannot be combined with --engine=reflink");
     if (options->no_clobber && strcmp(options->target_path, "-") == 0)
         return usage_error(error, "--no-clobber", "it needs TARGET to be a file given by its path");
     return 0;

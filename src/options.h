@@ -15,6 +15,12 @@ enum zs_action {
     ZS_ACTION_DONE, /* help, usage or version was printed */
 };
 
+enum zs_reflink {
+    ZS_REFLINK_AUTO,
+    ZS_REFLINK_ALWAYS,
+    ZS_REFLINK_NEVER,
+};
+
 struct zs_options {
     const char *source_path; /* "-": standard input */
     const char *target_path; /* "-": standard output */
@@ -34,8 +40,15 @@ struct zs_options {
     bool truncate;
     bool no_clobber;
 
+    enum zs_reflink reflink;
+    bool sync;
+    bool no_cache;
+
     bool engine_forced;
     enum zs_engine_id engine;
+    unsigned jobs; /* 0: as many as are worth their while */
+    bool stable;
+    bool explain;
 
     bool stats_json;
     bool verbose;

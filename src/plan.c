@@ -5,6 +5,7 @@
 
 #include "plan.h"
 
+#include "choice.h"
 #include "engine.h"
 
 #include <errno.h>
@@ -39,11 +40,9 @@ static int refuse_target(const struct planning *p, const char *operation, int co
     return refuse(p, p->options->target_name, operation, code, reason);
 }
 
-/* A regular file or block device: it has positions, and keeps what is written at them. */
 static bool is_file(const struct zs_facts *facts)
 {
-    return facts->kind == ZS_KIND_REGULAR || facts->kind == ZS_KIND_BLOCK ||
-           facts->kind == ZS_KIND_NONE;
+    return zs_choice_is_file(facts);
 }
 
 static int check_ends(const struct planning *p)
@@ -60,6 +59,9 @@ static int check_ends(const struct planning *p)
         return refuse_target(p, "writing", EISDIR, NULL);
     if (p->options->no_clobber && p->target->kind != ZS_KIND_NONE)
         return refuse_target(p, "creating", EEXIST, NULL);
+    if (p->options->sync && !is_file(p->target))
+        return zs_error_set(p->error, ZS_ERROR_REFUSED, p->options->target_name, "--sync", 0,
+                            "%s keeps no bytes", zs_facts_kind_name(p->target->kind));
     return 0;
 }
 
@@ -367,29 +369,6 @@ static int check_same_file(const struct planning *p)
 }
 
 /*
- * Sizes up to which a copy from file to file is best made with the fewest system calls:
- * microseconds at 64 KiB on ext4, Linux 6.18: sendfile 31, splice through a private pipe 37,
- * map-write 42; at 256 KiB 84, 63, 86.
- */
-#define SMALL_BYTES ((uint64_t)128 * 1024)
-
-/*
- * Pieces of records shorter than this are gathered in memory by `buffer`, longer ones never leave
- * the kernel. A quarter of 256 MiB, page cache to ext4 / XFS / a pipe, Linux 6.18, ms, where a
- * contiguous copy of the same 64 MiB takes 15 / 7 / 8:
- *
- *     pieces of          4 bytes    64         1 KiB      2 KiB      4 KiB      64 KiB
- *     buffer             48/39/53   43/35/49   41/34/46   41/34/46   42/35/46   39/33/45
- *     splice                        -          81/79/68   50/44/39   32/25/21   16/8/9
- *     writev of a map               223/164/-  41/34/40   34/24/36   31/20/36   27/15/30
- *     gather from a map  43/29/40   36/23/34   36/23/34   36/23/33   34/21/31   32/20/31
- *
- * Gathering from a map is faster than from read(2), but a source that shrinks raises SIGBUS under
- * it, and a stream cannot be mapped: not worth a second way.
- */
-#define GATHER_BELOW_BYTES ((uint64_t)4096)
-
-/*
  * Pieces of a stream from this length on are copied like ranges, each by engines of its own; below,
  * `buffer` reads gaps and all.
  */
@@ -404,28 +383,157 @@ static const struct zs_facts *read_end(const struct planning *p)
 }
 
 /*
- * The choice of engine, all of it: the order of preference for the kinds of both ends. Engines that
- * refuse the ends are left out; the figures are in the engines' files. ZS_ENGINE_COUNT ends a list.
+ * From which length on blocks are shared where the user leaves that open: TODO
  */
-static const enum zs_engine_id *preferences(const struct planning *p, const struct zs_part *part)
-{
-    static const enum zs_engine_id few_calls[] = {ZS_ENGINE_SENDFILE, ZS_ENGINE_SPLICE,
-                                                  ZS_ENGINE_MAP_WRITE, ZS_ENGINE_BUFFER,
-                                                  ZS_ENGINE_COUNT};
-    static const enum zs_engine_id large_pieces[] = {ZS_ENGINE_SPLICE, ZS_ENGINE_MAP_WRITE,
-                                                     ZS_ENGINE_SENDFILE, ZS_ENGINE_BUFFER,
-                                                     ZS_ENGINE_COUNT};
-    static const enum zs_engine_id gather[] = {ZS_ENGINE_BUFFER, ZS_ENGINE_COUNT};
-    const struct zs_range *range = &part->range;
-    bool strided = !zs_range_is_contiguous(range);
-    bool small = range->bounded && range->length_bytes <= SMALL_BYTES;
+#define SHARE_BYTES ((uint64_t)1024 * 1024)
 
-    if (strided && !part->piecewise &&
-        (range->piece_bytes < GATHER_BELOW_BYTES || !zs_facts_mappable(read_end(p))))
-        return gather;
-    if (!strided && (p->target->kind == ZS_KIND_SOCKET || (is_file(p->target) && small)))
-        return few_calls;
-    return large_pieces;
+/* Why nothing of this copy can be shared, whatever the positions are; NULL if something may be. */
+static const char *refuse_sharing(const struct planning *p)
+{
+    const struct zs_options *options = p->options;
+
+    if (options->reflink == ZS_REFLINK_NEVER)
+        return "--reflink=never";
+    if (options->engine_forced && options->engine != ZS_ENGINE_REFLINK)
+        return "another engine is wanted";
+    if (p->plan->placement == ZS_PLACE_APPEND)
+        return "what is appended cannot be shared";
+    if (p->plan->hold != ZS_HOLD_NOTHING)
+        return "only regular files share blocks";
+    return zs_facts_refuse_sharing(p->source, p->target);
+}
+
+/* The bytes of a part that can be shared, counted from its first one: whole blocks of both files.
+ */
+struct shareable {
+    uint64_t start;
+    uint64_t end;
+};
+
+/*
+ * The last block of the source may be shared though it is not full, where the target ends there,
+ * too, and nobody else makes it longer.
+ */
+static bool ends_both(const struct planning *p, const struct zs_part *part)
+{
+    bool emptied = p->plan->placement == ZS_PLACE_WHOLE;
+    uint64_t length_bytes = part->range.length_bytes;
+
+    return part->source_position + length_bytes == p->source->size_bytes && !p->plan->shared &&
+           (emptied || part->target_position + length_bytes >= p->target->size_bytes);
+}
+
+static struct shareable shareable_of(const struct planning *p, const struct zs_part *part)
+{
+    uint64_t block = p->source->block_bytes > 0 ? p->source->block_bytes : 4096;
+    uint64_t first = part->source_position;
+    uint64_t end = first + part->range.length_bytes;
+    struct shareable none = {0, 0};
+
+    if (!zs_range_is_contiguous(&part->range) || part->range.length_bytes == 0 ||
+        first % block != part->target_position % block || first > UINT64_MAX - block)
+        return none;
+    uint64_t shared_start = (first + block - 1) / block * block;
+    uint64_t shared_end = ends_both(p, part) ? end : end / block * block;
+    if (shared_start >= shared_end)
+        return none;
+    return (struct shareable){shared_start - first, shared_end - first};
+}
+
+/* Appends bytes [start, end) of a part as a part of their own, if there are any. */
+static void add_section(struct zs_plan *plan, const struct zs_part *part, uint64_t start,
+                        uint64_t end, bool shareable)
+{
+    if (start >= end)
+        return;
+    struct zs_part *section = &plan->parts[plan->part_count++];
+    *section = *part;
+    section->range = zs_range_contiguous(part->range.start + start, end - start);
+    section->source_position += start;
+    section->target_position += start;
+    section->shareable = shareable;
+}
+
+static bool is_worth_sharing(const struct planning *p, struct shareable blocks)
+{
+    bool wanted = p->options->reflink == ZS_REFLINK_ALWAYS || p->options->engine_forced;
+    return blocks.start < blocks.end && (wanted || blocks.end - blocks.start >= SHARE_BYTES);
+}
+
+/* Cuts what can be shared out of each part; its edges are copied. */
+static int cut_parts(const struct planning *p)
+{
+    struct zs_plan *plan = p->plan;
+    struct zs_part *parts = plan->parts;
+    size_t count = plan->part_count;
+
+    plan->parts = calloc(count, 3 * sizeof *plan->parts);
+    if (!plan->parts) {
+        plan->parts = parts;
+        return zs_error_set(p->error, ZS_ERROR_TRANSFER, "zslice", "planning", ENOMEM, NULL);
+    }
+    plan->part_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct shareable blocks = shareable_of(p, &parts[i]);
+
+        if (!is_worth_sharing(p, blocks)) {
+            plan->parts[plan->part_count++] = parts[i];
+            continue;
+        }
+        add_section(plan, &parts[i], 0, blocks.start, false);
+        add_section(plan, &parts[i], blocks.start, blocks.end, true);
+        add_section(plan, &parts[i], blocks.end, parts[i].range.length_bytes, false);
+        plan->shares = true;
+    }
+    free(parts);
+    return 0;
+}
+
+static bool is_all_shareable(const struct zs_plan *plan)
+{
+    for (size_t i = 0; i < plan->part_count; i++) {
+        if (!plan->parts[i].shareable && plan->parts[i].range.length_bytes > 0)
+            return false;
+    }
+    return true;
+}
+
+static bool is_nothing(const struct zs_plan *plan)
+{
+    for (size_t i = 0; i < plan->part_count; i++) {
+        if (!plan->parts[i].range.bounded || plan->parts[i].range.length_bytes > 0)
+            return false;
+    }
+    return plan->hold != ZS_HOLD_TAIL;
+}
+
+static int share_blocks(const struct planning *p)
+{
+    const struct zs_options *options = p->options;
+    struct zs_plan *plan = p->plan;
+    bool only = options->engine_forced && options->engine == ZS_ENGINE_REFLINK;
+    const char *refusal = refuse_sharing(p);
+    ull block = p->source->block_bytes;
+
+    if (!refusal && cut_parts(p) < 0)
+        return -1;
+    if (plan->shares)
+        plan->reserve_bytes = 0; /* what is shared takes no space, and the rest is short */
+    if ((options->reflink != ZS_REFLINK_ALWAYS && !only) || is_nothing(plan))
+        return 0;
+    if (refusal)
+        return refuse_target(p, only ? "--engine=reflink" : "--reflink=always", 0, refusal);
+    if (only && !is_all_shareable(plan))
+        return zs_error_set(p->error, ZS_ERROR_REFUSED, "--engine", "reflink", 0,
+                            "it shares whole blocks of %llu bytes only, at positions that differ "
+                            "by a multiple of that",
+                            block);
+    if (!plan->shares)
+        return zs_error_set(p->error, ZS_ERROR_REFUSED, options->target_name, "--reflink=always", 0,
+                            "no block of %llu bytes can be shared: it must lie whole in the slice, "
+                            "and the positions in both files differ by a multiple of that",
+                            block);
+    return 0;
 }
 
 static bool is_piecewise(const struct planning *p, const struct zs_range *range)
@@ -445,11 +553,15 @@ static bool is_piecewise(const struct planning *p, const struct zs_range *range)
 static const char *refusal_of(const struct planning *p, enum zs_engine_id id,
                               const struct zs_facts *target)
 {
-    if (p->plan->hold == ZS_HOLD_BACK && !is_file(target) && !zs_engines[id]->copies)
+    const struct zs_engine *engine = zs_engines[id];
+
+    if (p->plan->hold == ZS_HOLD_BACK && !is_file(target) && !engine->copies)
         return "what is held back of a stream must be copied into a pipe or socket";
-    if (p->plan->scattered && !zs_engines[id]->scatters)
+    if (p->options->stable && zs_facts_is_stream(target) && !engine->copies)
+        return "it may pass references to the source's pages on, and --stable wants copies";
+    if (p->plan->scattered && !engine->scatters)
         return "it cannot write at positions that do not follow each other";
-    return zs_engines[id]->refuse(read_end(p), target);
+    return engine->refuse(read_end(p), target);
 }
 
 static int force_engine(const struct planning *p, const struct zs_facts *target)
@@ -463,6 +575,24 @@ static int force_engine(const struct planning *p, const struct zs_facts *target)
                    : 0;
 }
 
+/* The one that the user wants, or those of the choice that can do it. */
+static void list_engines(const struct planning *p, const struct zs_facts *target,
+                         const struct zs_choice *choice, struct zs_part *part)
+{
+    if (p->options->engine_forced) {
+        part->engines[part->engine_count++] = p->options->engine;
+        return;
+    }
+    if (part->shareable && p->options->reflink == ZS_REFLINK_ALWAYS) {
+        part->engines[part->engine_count++] = ZS_ENGINE_REFLINK;
+        return;
+    }
+    for (size_t i = 0; i < choice->count; i++) {
+        if (!refusal_of(p, choice->engines[i], target))
+            part->engines[part->engine_count++] = choice->engines[i];
+    }
+}
+
 static int choose_engines(const struct planning *p)
 {
     struct zs_facts target = *p->target;
@@ -472,16 +602,18 @@ static int choose_engines(const struct planning *p)
         return -1;
     for (size_t i = 0; i < p->plan->part_count; i++) {
         struct zs_part *part = &p->plan->parts[i];
-
         part->piecewise = is_piecewise(p, &part->range);
-        if (p->options->engine_forced) {
-            part->engines[part->engine_count++] = p->options->engine;
-            continue;
-        }
-        for (const enum zs_engine_id *id = preferences(p, part); *id != ZS_ENGINE_COUNT; id++) {
-            if (!refusal_of(p, *id, &target))
-                part->engines[part->engine_count++] = *id;
-        }
+
+        struct zs_choice_of of = {.range = &part->range,
+                                  .source = read_end(p),
+                                  .target = &target,
+                                  .piecewise = part->piecewise,
+                                  .shareable = part->shareable,
+                                  .jobs = p->options->jobs > 0 ? p->options->jobs : 1};
+        struct zs_choice choice = zs_choice_make(&of);
+        list_engines(p, &target, &choice, part);
+        part->jobs = choice.jobs;
+        part->why = p->options->engine_forced ? "it is the one that is wanted" : choice.why;
     }
     return 0;
 }
@@ -493,7 +625,7 @@ int zs_plan_make(const struct zs_options *options, const struct zs_facts *source
 
     *plan = (struct zs_plan){.options = options};
     if (check_ends(&p) < 0 || place(&p) < 0 || resolve_ranges(&p) < 0 || place_parts(&p) < 0 ||
-        check_same_file(&p) < 0 || choose_engines(&p) < 0)
+        check_same_file(&p) < 0 || share_blocks(&p) < 0 || choose_engines(&p) < 0)
         return -1;
     return 0;
 }

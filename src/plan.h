@@ -34,7 +34,10 @@ struct zs_part {
     uint64_t target_position; /* where it goes, in a regular file or block device */
     enum zs_engine_id engines[ZS_ENGINE_COUNT]; /* in order of preference */
     size_t engine_count;
-    bool piecewise; /* of a stream: each piece is copied by itself, and each gap dropped */
+    unsigned jobs;   /* threads that work on it */
+    const char *why; /* the first engine is that; borrowed */
+    bool piecewise;  /* of a stream: each piece is copied by itself, and each gap dropped */
+    bool shareable;  /* whole blocks, that lie in both files so that they can be shared */
 };
 
 /*
@@ -56,7 +59,8 @@ struct zs_plan {
     bool scattered;           /* its bytes do not lie together in the target */
     bool must_create;         /* the target may not exist */
     bool cut_after;           /* the target ends behind the slice */
-    uint64_t reserve_bytes;   /* the slice's length if it is certain, else 0 */
+    bool shares;              /* some part is shareable: whether the files can, only trying tells */
+    uint64_t reserve_bytes;   /* the slice's length if it is certain and needs space, else 0 */
 
     bool engine_forced; /* each part has one engine, which must not be replaced */
 };

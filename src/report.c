@@ -99,7 +99,9 @@ void zs_report_json(FILE *stream, const struct zs_report *report)
     (void)fprintf(stream, "\"seconds\":%.9f,", seconds(report));
     (void)fprintf(stream, "\"bytes_per_second\":%.0f,", bytes_per_second(report));
     print_number(stream, "ranges", report->ranges);
+    print_number(stream, "shared_bytes", report->stats->engines[ZS_ENGINE_REFLINK].bytes);
     print_number(stream, "user_copied_bytes", report->stats->user_copied_bytes);
+    print_number(stream, "jobs", report->stats->jobs > 0 ? report->stats->jobs : 1);
     print_engines(stream, report->stats);
     print_refused(stream, report->stats);
     print_number(stream, "peak_rss_bytes", memory.peak_rss_bytes);

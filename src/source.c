@@ -20,7 +20,8 @@ int zs_source_open(struct zs_source *source, const char *path, const char *name,
         if (source->fd < 0)
             return zs_error_set(error, ZS_ERROR_REFUSED, name, "opening", -source->fd, NULL);
     }
-    int examined = zs_facts_of_descriptor(source->fd, &source->facts);
+    int examined = source->inherited ? zs_facts_of_descriptor(source->fd, &source->facts)
+                                     : zs_facts_of_opened(source->fd, O_RDONLY, &source->facts);
     if (examined < 0)
         return zs_error_set(error, ZS_ERROR_REFUSED, name, "examining", -examined, NULL);
     return 0;

@@ -10,10 +10,9 @@
 #include <sys/resource.h>
 
 const char *const zs_engine_names[ZS_ENGINE_COUNT] = {
-    [ZS_ENGINE_SPLICE] = "splice",
-    [ZS_ENGINE_SENDFILE] = "sendfile",
-    [ZS_ENGINE_MAP_WRITE] = "map-write",
-    [ZS_ENGINE_BUFFER] = "buffer",
+    [ZS_ENGINE_REFLINK] = "reflink",     [ZS_ENGINE_COPY_RANGE] = "copy-range",
+    [ZS_ENGINE_SPLICE] = "splice",       [ZS_ENGINE_SENDFILE] = "sendfile",
+    [ZS_ENGINE_MAP_WRITE] = "map-write", [ZS_ENGINE_BUFFER] = "buffer",
 };
 
 /* The value of a line such as "VmHWM:     1234 kB", in bytes; 0 if there is none. */

@@ -9,6 +9,8 @@
  * names and statistics keys.
  */
 enum zs_engine_id {
+    ZS_ENGINE_REFLINK,
+    ZS_ENGINE_COPY_RANGE,
     ZS_ENGINE_SPLICE,
     ZS_ENGINE_SENDFILE,
     ZS_ENGINE_MAP_WRITE,
@@ -28,6 +30,7 @@ struct zs_engine_stats {
 
 struct zs_stats {
     struct zs_engine_stats engines[ZS_ENGINE_COUNT];
+    unsigned jobs;                 /* threads that worked on one copy at a time; 0 counts as 1 */
     uint64_t user_copied_bytes;    /* that passed through memory of the program's own */
     bool sample_memory;            /* set by whoever wants the peak below; costs a read of /proc */
     uint64_t peak_anonymous_bytes; /* the largest sample */

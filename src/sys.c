@@ -4,7 +4,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <poll.h>
+#include <sched.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <unistd.h>
 
@@ -77,6 +80,25 @@ ssize_t zs_sys_sendfile(int target_fd, int source_fd, uint64_t source_position, 
     return RETRY(sendfile(target_fd, source_fd, &position, cap(length_bytes)));
 }
 
+ssize_t zs_sys_copy_file_range(int source_fd, uint64_t source_position, int target_fd,
+                               const uint64_t *target_position, size_t length_bytes)
+{
+    off_t from = (off_t)source_position;
+    off_t to = target_position ? (off_t)*target_position : 0;
+    return RETRY(copy_file_range(source_fd, &from, target_fd, target_position ? &to : NULL,
+                                 cap(length_bytes), 0));
+}
+
+int zs_sys_clone_range(int source_fd, uint64_t source_position, int target_fd,
+                       uint64_t target_position, uint64_t length_bytes)
+{
+    struct file_clone_range range = {.src_fd = source_fd,
+                                     .src_offset = source_position,
+                                     .src_length = length_bytes,
+                                     .dest_offset = target_position};
+    return RETRY(ioctl(target_fd, FICLONERANGE, &range));
+}
+
 int zs_sys_open(const char *path, int flags, mode_t mode)
 {
     return RETRY(open(path, flags | O_CLOEXEC | O_NOCTTY, mode));
@@ -100,6 +122,37 @@ int zs_sys_truncate(int fd, uint64_t size_bytes)
 int zs_sys_reserve(int fd, uint64_t start, uint64_t length_bytes)
 {
     return RETRY(fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)start, (off_t)length_bytes));
+}
+
+int zs_sys_sync_data(int fd)
+{
+    return RETRY(fdatasync(fd));
+}
+
+int zs_sys_sync(int fd)
+{
+    return RETRY(fsync(fd));
+}
+
+int zs_sys_write_back(int fd, uint64_t start, uint64_t length_bytes, bool wait)
+{
+    unsigned flags = SYNC_FILE_RANGE_WRITE |
+                     (wait ? SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WAIT_AFTER : 0);
+    return RETRY(sync_file_range(fd, (off_t)start, (off_t)length_bytes, flags));
+}
+
+int zs_sys_drop_cache(int fd, uint64_t start, uint64_t length_bytes)
+{
+    return -posix_fadvise(fd, (off_t)start, (off_t)length_bytes, POSIX_FADV_DONTNEED);
+}
+
+unsigned zs_sys_processors(void)
+{
+    cpu_set_t processors;
+    /* EINVAL: more than 1,024 of them */
+    return sched_getaffinity(0, sizeof processors, &processors) < 0
+               ? 2
+               : (unsigned)CPU_COUNT(&processors);
 }
 
 int zs_sys_wait(int fd, short events)

@@ -1,6 +1,7 @@
 #ifndef ZS_SYS_H
 #define ZS_SYS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -35,6 +36,18 @@ ssize_t zs_sys_splice_to(int pipe_fd, int target_fd, const uint64_t *target_posi
 ssize_t zs_sys_sendfile(int target_fd, int source_fd, uint64_t source_position,
                         size_t length_bytes);
 
+/* To target_position, or, if that is NULL, to where the target stands. */
+ssize_t zs_sys_copy_file_range(int source_fd, uint64_t source_position, int target_fd,
+                               const uint64_t *target_position, size_t length_bytes);
+
+/*
+ * Makes the target share the source's blocks from the positions on (FICLONERANGE), all length_bytes
+ * of them or none; moves no descriptor. length_bytes is not 0, which the kernel takes for "to the
+ * end". 0 or -errno.
+ */
+int zs_sys_clone_range(int source_fd, uint64_t source_position, int target_fd,
+                       uint64_t target_position, uint64_t length_bytes);
+
 /* A descriptor or -errno. O_CLOEXEC and O_NOCTTY are added. */
 int zs_sys_open(const char *path, int flags, mode_t mode);
 
@@ -48,6 +61,24 @@ int zs_sys_truncate(int fd, uint64_t size_bytes);
 
 /* Reserves the blocks of [start, start + length_bytes) without changing the file's size. */
 int zs_sys_reserve(int fd, uint64_t start, uint64_t length_bytes);
+
+/* The bytes, and what is needed to find them, are on the device (fdatasync). 0 or -errno. */
+int zs_sys_sync_data(int fd);
+
+/* Whatever there is to sync, as for a folder (fsync). 0 or -errno. */
+int zs_sys_sync(int fd);
+
+/*
+ * Starts to write dirty pages of [start, start + length_bytes) to the device, and, if `wait` is
+ * true, waits until they are there; the file's metadata is not synced. 0 or -errno.
+ */
+int zs_sys_write_back(int fd, uint64_t start, uint64_t length_bytes, bool wait);
+
+/* Drops clean pages of the range from the page cache. Only advice: 0 or -errno. */
+int zs_sys_drop_cache(int fd, uint64_t start, uint64_t length_bytes);
+
+/* How many processors this process may run on; at least 1. */
+unsigned zs_sys_processors(void);
 
 /* Waits until fd is ready for events (POLLIN, POLLOUT), or has an error or hang-up to report. */
 int zs_sys_wait(int fd, short events);

@@ -364,6 +364,36 @@ static void leave_behind(struct zs_target *target, const struct zs_plan *plan,
         (void)zs_sys_seek(target->fd, written->end);
 }
 
+/* The folder in which the target's name is. */
+static int sync_folder(struct zs_target *target, struct zs_error *error)
+{
+    const char *path = target->created_path ? target->created_path : target->path;
+    const char *slash = strrchr(path, '/');
+    char *folder = slash == path ? strdup("/")
+                   : slash       ? strndup(path, (size_t)(slash - path))
+                                 : strdup(".");
+
+    if (!folder)
+        return failed(target, "syncing its folder", ENOMEM, error);
+    int fd = zs_sys_open(folder, O_RDONLY | O_DIRECTORY, 0);
+    free(folder);
+    int result = fd < 0 ? fd : zs_sys_sync(fd);
+    if (fd >= 0)
+        (void)zs_sys_close(fd);
+    /* EINVAL: a file system whose folders cannot be synced */
+    return result < 0 && result != -EINVAL ? failed(target, "syncing its folder", -result, error)
+                                           : 0;
+}
+
+/* What was written is on the device, and a new file's name, too. */
+static int sync_target(struct zs_target *target, struct zs_error *error)
+{
+    int result = zs_sys_sync_data(target->fd);
+    if (result < 0)
+        return failed(target, "syncing", -result, error);
+    return target->created_path || target->joined ? sync_folder(target, error) : 0;
+}
+
 int zs_target_finish(struct zs_target *target, const struct zs_plan *plan,
                      const struct zs_written *written, struct zs_error *error)
 {
@@ -376,6 +406,8 @@ int zs_target_finish(struct zs_target *target, const struct zs_plan *plan,
     leave_behind(target, plan, written);
     if (written->end < target->reserved_end)
         give_back(target);
+    if (result == 0 && plan->options->sync)
+        result = sync_target(target, error);
     int closed = close_target(target, error);
     return result < 0 ? result : closed;
 }

@@ -29,8 +29,11 @@ struct run {
     uint64_t
         source_offset;     /* where the last byte used ends, from where the source stood at first */
     struct zs_spool spool; /* holds the end of a stream; not open if nothing is held */
-    uint64_t received;     /* where what was received into it ends, counted likewise */
-    bool ended;            /* the source has, at this offset, before the last part was complete */
+    struct zs_pipe pipe;   /* for all copies that need one */
+    struct zs_behind behind; /* follows them through the page cache, if `follows` */
+    bool follows;
+    uint64_t received; /* where what was received into it ends, counted likewise */
+    bool ended;        /* the source has, at this offset, before the last part was complete */
     uint64_t end_offset;
     struct zs_written written;
 };
@@ -95,7 +98,7 @@ static int check_offset(struct run *run, const struct zs_part *part)
 static bool is_about_the_engine(int code)
 {
     return code == 0 || code == EINVAL || code == ENOSYS || code == EOPNOTSUPP || code == ENODEV ||
-           code == ESPIPE || code == EBADF || code == EACCES;
+           code == ESPIPE || code == EBADF || code == EACCES || code == EXDEV || code == ENOTTY;
 }
 
 /* The one engine that the user wants could not go on: say so, and whether it even began. */
@@ -236,6 +239,43 @@ static int try_forced_engine(const struct run *run)
     return -1;
 }
 
+/*
+ * Only trying tells whether a file system shares blocks, and that touches nothing: so it is done
+ * while the plan can still be another one.
+ */
+static int try_sharing(struct run *run)
+{
+    const struct zs_options *options = run->plan->options;
+    struct zs_engine_stats *stats = &run->stats->engines[ZS_ENGINE_REFLINK];
+
+    if (!run->plan->shares)
+        return 0;
+    int result = zs_reflink_try(run->source->fd, run->target->fd);
+    if (result == 0)
+        return 0;
+    stats->refused = true;
+    stats->refused_code = -result;
+    if (options->reflink == ZS_REFLINK_ALWAYS || run->plan->engine_forced)
+        return zs_error_set(run->error, ZS_ERROR_REFUSED, run->target->name, "sharing blocks",
+                            -result, "it shares none with %s", run->source->name);
+    run->source->facts.shares_nothing = true;
+    return zs_plan_remake(run->plan, &run->source->facts, &run->target->facts, run->error);
+}
+
+/* What is to follow the copy through the page cache, if anything is. */
+static void set_up_behind(struct run *run)
+{
+    const struct zs_options *options = run->plan->options;
+    bool drop = options->no_cache;
+
+    run->follows = options->sync || drop;
+    run->behind = (struct zs_behind){
+        .source_fd =
+            run->spool.fd < 0 && zs_facts_mappable(&run->source->facts) ? run->source->fd : -1,
+        .target_fd = zs_facts_is_stream(&run->target->facts) ? -1 : run->target->fd,
+        .drop = drop};
+}
+
 /* Adds the next bytes of the stream to what is held of it. *ended if that were the last. */
 static int receive(struct run *run, bool *ended)
 {
@@ -296,7 +336,7 @@ static int approach_slice(struct run *run)
 }
 
 /* A copy from the source, or from what is held of it, to the target. */
-static struct zs_copy copy_of(const struct run *run)
+static struct zs_copy copy_of(struct run *run, const struct zs_part *part)
 {
     bool held = run->spool.fd >= 0;
 
@@ -307,6 +347,9 @@ static struct zs_copy copy_of(const struct run *run)
                             .source_name = held ? spool_name : run->source->name,
                             .target_name = run->target->name,
                             .stats = run->stats,
+                            .pipe = &run->pipe,
+                            .behind = run->follows ? &run->behind : NULL,
+                            .jobs = part->jobs,
                             .scattered = run->plan->scattered};
 }
 
@@ -418,7 +461,7 @@ static void book_use(struct run *run, const struct zs_range *range, uint64_t use
 static int copy_range(struct run *run, const struct zs_part *part)
 {
     const struct zs_range *range = &part->range;
-    struct zs_copy copy = copy_of(run);
+    struct zs_copy copy = copy_of(run, part);
 
     zs_copy_begin(&copy, range, part->source_position, part->target_position);
     int result = run_copy(run, part, &copy);
@@ -462,7 +505,7 @@ static int copy_piece(struct run *run, const struct zs_part *part, struct progre
     if (range->bounded && length_bytes > range->length_bytes - done_bytes)
         length_bytes = range->length_bytes - done_bytes;
     struct zs_range piece = zs_range_contiguous(range->start + offset, length_bytes);
-    struct zs_copy copy = copy_of(run);
+    struct zs_copy copy = copy_of(run, part);
     zs_copy_begin(&copy, &piece, part->source_position + offset,
                   part->target_position + (run->plan->scattered ? offset : done_bytes));
     int result = run_copy(run, part, &copy);
@@ -491,7 +534,7 @@ static int copy_piecewise(struct run *run, const struct zs_part *part)
 static int copy_held_back(struct run *run, const struct zs_part *part)
 {
     const struct zs_range *range = &part->range;
-    struct zs_copy copy = copy_of(run);
+    struct zs_copy copy = copy_of(run, part);
     uint64_t known_end = range->record_start;
     bool ended = false;
 
@@ -558,6 +601,16 @@ static int copy_parts(struct run *run)
     return 0;
 }
 
+/* The device may have refused what the target took. */
+static int finish_behind(struct run *run)
+{
+    int result = run->follows ? zs_behind_finish(&run->behind) : 0;
+    return result < 0 ? zs_error_set(run->error, ZS_ERROR_TRANSFER, run->target->name,
+                                     "writing to the device", -result, NULL)
+                      : 0;
+}
+
+/* The pipe is left to the end of the process: one that copies little pays for no call too many. */
 int zs_transfer(struct zs_plan *plan, struct zs_source *source, struct zs_target *target,
                 struct zs_stats *stats, uint64_t *done_bytes, struct zs_error *error)
 {
@@ -566,17 +619,22 @@ int zs_transfer(struct zs_plan *plan, struct zs_source *source, struct zs_target
                       .target = target,
                       .stats = stats,
                       .error = error,
-                      .spool = {.fd = -1}};
+                      .spool = {.fd = -1},
+                      .pipe = {.read_fd = -1, .write_fd = -1}};
 
     *done_bytes = 0;
     if (zs_target_open(target, plan, error) < 0 || approach_slice(&run) < 0 ||
-        try_forced_engine(&run) < 0 || zs_target_prepare(target, plan, error) < 0) {
+        try_forced_engine(&run) < 0 || try_sharing(&run) < 0 ||
+        zs_target_prepare(target, plan, error) < 0) {
         zs_target_abandon(target, plan, &run.written, error);
         zs_spool_close(&run.spool);
         return -1;
     }
 
+    set_up_behind(&run);
     int result = copy_parts(&run);
+    if (result == 0)
+        result = finish_behind(&run);
     *done_bytes = run.written.done_bytes;
     if (result == 0) {
         result = zs_target_finish(target, plan, &run.written, error);

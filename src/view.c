@@ -40,6 +40,17 @@ void zs_view_populate(struct zs_view view)
 #endif
 }
 
+void zs_view_unpopulate(struct zs_view view)
+{
+    uintptr_t start = (uintptr_t)view.bytes;
+    uintptr_t end = start + view.length_bytes;
+
+    start -= start % page_size();
+    end -= end % page_size();
+    if (start < end)
+        (void)madvise((void *)start, end - start, MADV_DONTNEED);
+}
+
 int zs_window_move(struct zs_window *window, int fd, uint64_t position, size_t length_bytes)
 {
     size_t inside_page = (size_t)(position % page_size());

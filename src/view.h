@@ -31,6 +31,12 @@ struct zs_view zs_view_rest(struct zs_view view, size_t count);
  */
 void zs_view_populate(struct zs_view view);
 
+/*
+ * The opposite: unmaps the pages of a view that nobody needs any more (the mapping stays), up to
+ * the last one that ends in it. They stay in the page cache.
+ */
+void zs_view_unpopulate(struct zs_view view);
+
 /* A part of a file, mapped for reading. Owns the mapping. All zero: nothing is mapped. */
 struct zs_window {
     void *map;

@@ -1,0 +1,200 @@
+/*
+ * Populating a view ahead of its user.
+ *
+ * The user copies 1 MiB in about 100 microseconds; waking a thread takes 5 to 50. So the thread
+ * wakes only when there is a batch to do, and does it in pieces, each of which the user may have as
+ * soon as it is mapped.
+ */
+
+#include "ahead.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+/*
+ * How far ahead of its user a view is mapped, how much at once, and how much is unmapped behind at
+ * once. 512 MiB, page cache to file, ms (ext4, XFS, tmpfs; Linux 6.18): TODO
+ */
+enum {
+    LEAD_BYTES = 8 * 1024 * 1024,
+    BATCH_BYTES = 4 * 1024 * 1024,
+    PIECE_BYTES = 1024 * 1024,
+    BEHIND_BYTES = 4 * 1024 * 1024,
+};
+
+/* More than the thread needs; the default would be 8 MiB of address space. */
+enum { STACK_BYTES = 64 * 1024 };
+
+struct zs_ahead {
+    pthread_t thread;
+    pthread_mutex_t lock; /* of all below */
+    pthread_cond_t work;  /* the thread waits for something to do */
+    pthread_cond_t done;  /* the user waits for something to be done */
+    struct zs_view view;
+    size_t mapped; /* bytes of the view */
+    size_t used;
+    size_t unmapped;
+    bool busy; /* the thread is in the view, without the lock */
+    bool stopping;
+    bool user_waits;
+};
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static bool has_lead_to_gain(const struct zs_ahead *ahead)
+{
+    size_t target = least(ahead->view.length_bytes, ahead->used + LEAD_BYTES);
+    return ahead->mapped < target && (target - ahead->mapped >= BATCH_BYTES ||
+                                      target == ahead->view.length_bytes || ahead->user_waits);
+}
+
+static bool has_bytes_behind(const struct zs_ahead *ahead)
+{
+    return ahead->used - ahead->unmapped >= BEHIND_BYTES;
+}
+
+/* Maps up to the full lead, piece by piece. */
+static void gain_lead(struct zs_ahead *ahead)
+{
+    while (!ahead->stopping) {
+        size_t start = ahead->mapped;
+        size_t end =
+            least(least(ahead->view.length_bytes, ahead->used + LEAD_BYTES), start + PIECE_BYTES);
+        if (start >= end)
+            return;
+        struct zs_view piece = zs_view_slice(ahead->view, start, end);
+        (void)pthread_mutex_unlock(&ahead->lock);
+        zs_view_populate(piece);
+        (void)pthread_mutex_lock(&ahead->lock);
+        ahead->mapped = end;
+        if (ahead->user_waits)
+            (void)pthread_cond_signal(&ahead->done);
+    }
+}
+
+static void let_go_behind(struct zs_ahead *ahead)
+{
+    struct zs_view piece = zs_view_slice(ahead->view, ahead->unmapped, ahead->used);
+    ahead->unmapped = ahead->used;
+    (void)pthread_mutex_unlock(&ahead->lock);
+    zs_view_unpopulate(piece);
+    (void)pthread_mutex_lock(&ahead->lock);
+}
+
+static void *run(void *argument)
+{
+    struct zs_ahead *ahead = argument;
+
+    (void)pthread_mutex_lock(&ahead->lock);
+    while (!ahead->stopping) {
+        ahead->busy = true;
+        if (has_lead_to_gain(ahead))
+            gain_lead(ahead);
+        else if (has_bytes_behind(ahead))
+            let_go_behind(ahead);
+        else
+            ahead->busy = false;
+        if (!ahead->busy) {
+            if (ahead->user_waits)
+                (void)pthread_cond_signal(&ahead->done);
+            (void)pthread_cond_wait(&ahead->work, &ahead->lock);
+        }
+    }
+    (void)pthread_mutex_unlock(&ahead->lock);
+    return NULL;
+}
+
+/* Signals are for the thread that copies. */
+static int create_thread(struct zs_ahead *ahead)
+{
+    pthread_attr_t attributes;
+    sigset_t all, before;
+
+    int result = pthread_attr_init(&attributes);
+    if (result != 0)
+        return -result;
+    (void)pthread_attr_setstacksize(&attributes, STACK_BYTES);
+    (void)sigfillset(&all);
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
+    result = pthread_create(&ahead->thread, &attributes, run, ahead);
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    (void)pthread_attr_destroy(&attributes);
+    return -result;
+}
+
+int zs_ahead_start(struct zs_ahead **ahead)
+{
+    struct zs_ahead *created = malloc(sizeof *created);
+    if (!created)
+        return -ENOMEM;
+    *created = (struct zs_ahead){.lock = PTHREAD_MUTEX_INITIALIZER,
+                                 .work = PTHREAD_COND_INITIALIZER,
+                                 .done = PTHREAD_COND_INITIALIZER};
+    int result = create_thread(created);
+    if (result < 0)
+        free(created);
+    else
+        *ahead = created;
+    return result;
+}
+
+/* With the lock held: lets the thread see what there is to do. */
+static void wake(struct zs_ahead *ahead)
+{
+    if (!ahead->busy && (ahead->stopping || has_lead_to_gain(ahead) || has_bytes_behind(ahead)))
+        (void)pthread_cond_signal(&ahead->work);
+}
+
+void zs_ahead_enter(struct zs_ahead *ahead, struct zs_view view)
+{
+    (void)pthread_mutex_lock(&ahead->lock);
+    ahead->view = view;
+    ahead->mapped = ahead->used = ahead->unmapped = 0;
+    wake(ahead);
+    (void)pthread_mutex_unlock(&ahead->lock);
+}
+
+void zs_ahead_advance(struct zs_ahead *ahead, size_t used_bytes, size_t wanted_bytes)
+{
+    size_t wanted = least(ahead->view.length_bytes, used_bytes + wanted_bytes);
+
+    (void)pthread_mutex_lock(&ahead->lock);
+    ahead->used = used_bytes;
+    ahead->user_waits = ahead->mapped < wanted;
+    wake(ahead);
+    while (ahead->mapped < wanted)
+        (void)pthread_cond_wait(&ahead->done, &ahead->lock);
+    ahead->user_waits = false;
+    (void)pthread_mutex_unlock(&ahead->lock);
+}
+
+void zs_ahead_leave(struct zs_ahead *ahead)
+{
+    (void)pthread_mutex_lock(&ahead->lock);
+    ahead->view = (struct zs_view){0};
+    ahead->used = ahead->unmapped = ahead->mapped = 0;
+    ahead->user_waits = true;
+    while (ahead->busy)
+        (void)pthread_cond_wait(&ahead->done, &ahead->lock);
+    ahead->user_waits = false;
+    (void)pthread_mutex_unlock(&ahead->lock);
+}
+
+void zs_ahead_stop(struct zs_ahead *ahead)
+{
+    (void)pthread_mutex_lock(&ahead->lock);
+    ahead->stopping = true;
+    (void)pthread_cond_signal(&ahead->work);
+    (void)pthread_mutex_unlock(&ahead->lock);
+    (void)pthread_join(ahead->thread, NULL);
+    (void)pthread_mutex_destroy(&ahead->lock);
+    (void)pthread_cond_destroy(&ahead->work);
+    (void)pthread_cond_destroy(&ahead->done);
+    free(ahead);
+}

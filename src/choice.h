@@ -1,0 +1,39 @@
+#ifndef ZS_CHOICE_H
+#define ZS_CHOICE_H
+
+#include "facts.h"
+#include "range.h"
+#include "stats.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The choice of engines, all of it: made by the kinds and sizes of the ends. Pure. */
+
+/* A regular file or block device: it has positions, and keeps what is written at them. */
+bool zs_choice_is_file(const struct zs_facts *facts);
+
+/* What a choice is made for: one range between two ends. */
+struct zs_choice_of {
+    const struct zs_range *range;
+    const struct zs_facts *source;
+    const struct zs_facts *target;
+    bool piecewise; /* each piece is copied by itself */
+    bool shareable; /* whole blocks, at positions that suit sharing them */
+    unsigned jobs;  /* threads that may be used, at least 1 */
+};
+
+struct zs_choice {
+    enum zs_engine_id engines[ZS_ENGINE_COUNT]; /* in order of preference, not all may be able to */
+    size_t count;
+    unsigned jobs;   /* threads that are worth their while, at most those that may be used */
+    const char *why; /* for --explain: the reason for the first one */
+};
+
+struct zs_choice zs_choice_make(const struct zs_choice_of *of);
+
+/* Whether a copy of a source that is so long can make use of several threads at all. */
+bool zs_choice_wants_jobs(uint64_t length_bytes);
+
+#endif

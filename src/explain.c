@@ -1,0 +1,116 @@
+/* A plan in words. */
+
+#include "explain.h"
+
+#include "diag.h"
+
+typedef unsigned long long ull; /* for printf */
+
+static void print_end(FILE *stream, const char *key, const char *name, const struct zs_facts *facts)
+{
+    (void)fprintf(stream, "%s: ", key);
+    zs_diag_print_escaped(stream, name);
+    (void)fprintf(stream, ", %s", zs_facts_kind_name(facts->kind));
+    if (facts->sized && facts->kind != ZS_KIND_NONE)
+        (void)fprintf(stream, " of %llu bytes", (ull)facts->size_bytes);
+    if (facts->positioned && facts->position > 0)
+        (void)fprintf(stream, ", that stands at %llu", (ull)facts->position);
+    (void)fputc('\n', stream);
+}
+
+static void print_placement(FILE *stream, const struct zs_plan *plan, const struct zs_facts *target)
+{
+    const char *done = "";
+
+    switch (plan->placement) {
+    case ZS_PLACE_WHOLE:
+        done = target->kind == ZS_KIND_NONE ? "the target is created"
+                                            : "the target is emptied, then written";
+        break;
+    case ZS_PLACE_HERE:
+        done = "the target is written where it stands";
+        break;
+    case ZS_PLACE_AT:
+        done = "the target keeps its other bytes";
+        break;
+    case ZS_PLACE_APPEND:
+        done = "the target is added to";
+        break;
+    }
+    (void)fprintf(stream, "placement: %s%s%s\n", done,
+                  plan->must_create ? ", and must not exist" : "",
+                  plan->cut_after ? ", and is cut behind the slice" : "");
+}
+
+static void print_range(FILE *stream, const struct zs_part *part)
+{
+    const struct zs_range *range = &part->range;
+
+    if (!range->bounded) {
+        (void)fprintf(stream, "bytes from %llu on", (ull)range->start);
+    } else if (zs_range_is_contiguous(range)) {
+        (void)fprintf(stream, "bytes %llu to %llu (%llu)", (ull)range->start,
+                      (ull)zs_range_end(range), (ull)range->length_bytes);
+    } else {
+        (void)fprintf(stream, "%llu bytes", (ull)range->length_bytes);
+    }
+    if (!zs_range_is_contiguous(range))
+        (void)fprintf(stream, ", %llu of every %llu from %llu on", (ull)range->piece_bytes,
+                      (ull)range->stride_bytes, (ull)range->start);
+}
+
+static void print_part(FILE *stream, const struct zs_part *part, bool to_file)
+{
+    (void)fputs("copy: ", stream);
+    print_range(stream, part);
+    if (to_file)
+        (void)fprintf(stream, ", to position %llu", (ull)part->target_position);
+    (void)fputs("\n    by ", stream);
+    for (size_t i = 0; i < part->engine_count; i++)
+        (void)fprintf(stream, "%s%s", i > 0 ? ", else " : "", zs_engine_names[part->engines[i]]);
+    if (part->engine_count > 0 && part->engines[0] == ZS_ENGINE_MAP_WRITE)
+        (void)fprintf(stream, ", by %u threads", part->jobs);
+    (void)fprintf(stream, "\n    because %s\n", part->why);
+}
+
+static void print_hold(FILE *stream, const struct zs_plan *plan)
+{
+    if (plan->hold != ZS_HOLD_NOTHING)
+        (void)fprintf(stream, "held: the last %llu bytes of the stream, until its end is known\n",
+                      (ull)plan->hold_bytes);
+    if (plan->hold == ZS_HOLD_TAIL)
+        (void)fputs("copy: what that end decides\n", stream);
+}
+
+static void print_shared(FILE *stream, const struct zs_plan *plan)
+{
+    uint64_t shared_bytes = 0;
+
+    for (size_t i = 0; i < plan->part_count; i++)
+        shared_bytes += plan->parts[i].shareable ? plan->parts[i].range.length_bytes : 0;
+    if (shared_bytes > 0)
+        (void)fprintf(stream, "share: %llu bytes, if the file system can\n", (ull)shared_bytes);
+}
+
+void zs_explain(FILE *stream, const struct zs_plan *plan, const struct zs_facts *source,
+                const struct zs_facts *target)
+{
+    const struct zs_options *options = plan->options;
+
+    print_end(stream, "source", options->source_name, source);
+    print_end(stream, "target", options->target_name, target);
+    print_placement(stream, plan, target);
+    print_hold(stream, plan);
+    for (size_t i = 0; i < plan->part_count; i++)
+        print_part(stream, &plan->parts[i], !zs_facts_is_stream(target));
+    print_shared(stream, plan);
+    if (plan->reserve_bytes > 0 && target->kind != ZS_KIND_BLOCK && !zs_facts_is_stream(target))
+        (void)fprintf(stream, "space: for %llu bytes is looked for first\n",
+                      (ull)plan->reserve_bytes);
+    if (options->stable)
+        (void)fputs("stable: a pipe or socket gets copies\n", stream);
+    if (options->sync)
+        (void)fputs("sync: at the end, to the device\n", stream);
+    if (options->no_cache)
+        (void)fputs("cache: given back as the copy goes\n", stream);
+}
