@@ -109,8 +109,8 @@ void zs_explain(FILE *stream, const struct zs_plan *plan, const struct zs_facts 
                       (ull)plan->reserve_bytes);
     if (options->stable)
         (void)fputs("stable: a pipe or socket gets copies\n", stream);
-    if (options->sync)
+    if (plan->sync)
         (void)fputs("sync: at the end, to the device\n", stream);
-    if (options->no_cache)
+    if (plan->no_cache)
         (void)fputs("cache: given back as the copy goes\n", stream);
 }

@@ -226,6 +226,8 @@ static int place(const struct planning *p)
     bool inherited = p->options->target_path[0] == '-' && p->options->target_path[1] == '\0';
 
     p->plan->must_create = p->options->no_clobber;
+    p->plan->sync = p->options->sync;
+    p->plan->no_cache = p->options->no_cache;
     if (p->options->has_seek)
         return place_at_seek(p);
     if (p->options->keep_offset)

@@ -59,6 +59,8 @@ struct zs_plan {
     bool scattered;           /* its bytes do not lie together in the target */
     bool must_create;         /* the target may not exist */
     bool cut_after;           /* the target ends behind the slice */
+    bool sync;                /* at the end everything is on the device */
+    bool no_cache;            /* the page cache of both ends is given back */
     bool shares;              /* some part is shareable: whether the files can, only trying tells */
     uint64_t reserve_bytes;   /* the slice's length if it is certain and needs space, else 0 */
 

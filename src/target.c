@@ -406,7 +406,7 @@ int zs_target_finish(struct zs_target *target, const struct zs_plan *plan,
     leave_behind(target, plan, written);
     if (written->end < target->reserved_end)
         give_back(target);
-    if (result == 0 && plan->options->sync)
+    if (result == 0 && plan->sync)
         result = sync_target(target, error);
     int closed = close_target(target, error);
     return result < 0 ? result : closed;

@@ -265,15 +265,14 @@ static int try_sharing(struct run *run)
 /* What is to follow the copy through the page cache, if anything is. */
 static void set_up_behind(struct run *run)
 {
-    const struct zs_options *options = run->plan->options;
-    bool drop = options->no_cache;
+    const struct zs_plan *plan = run->plan;
 
-    run->follows = options->sync || drop;
+    run->follows = plan->sync || plan->no_cache;
     run->behind = (struct zs_behind){
         .source_fd =
             run->spool.fd < 0 && zs_facts_mappable(&run->source->facts) ? run->source->fd : -1,
         .target_fd = zs_facts_is_stream(&run->target->facts) ? -1 : run->target->fd,
-        .drop = drop};
+        .drop = plan->no_cache};
 }
 
 /* Adds the next bytes of the stream to what is held of it. *ended if that were the last. */

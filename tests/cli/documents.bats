@@ -100,6 +100,11 @@ for i in range(0, len(view), 160): sys.stdout.buffer.write(view[i:i + 16])' <in 
         ;;
     'seq 1000 | zslice --exact --length 100 > out') seq 1000 | head -c 100 | cmp - out ;;
     'zslice --offset -4K in >> log') { cat log.before && tail -c 4096 in; } | cmp - log ;;
+    'zslice --sync --no-cache --offset 1024 in out') tail -c +1025 in | cmp - out ;;
+    'zslice --explain --offset 1024 in out') cmp out out.before ;;
+    'zslice --stable --offset 1024 in | sha256sum > sum')
+        diff <(tail -c +1025 in | sha256sum) sum
+        ;;
     "zslice in > /dev/tcp/127.0.0.1/\$PORT") wait && cmp in received ;;
     *)
         echo "no reference for: $1"
@@ -167,7 +172,7 @@ run_documented() {
 
 @test "help and man page name all engines" {
     local name
-    for name in $(sed -nE 's/^ *\[ZS_ENGINE_[A-Z_]+\] = "(.*)",/\1/p' "$PROJECT/src/stats.c"); do
+    for name in $(grep -oE '\[ZS_ENGINE_[A-Z_]+\] = "[a-z-]+"' "$PROJECT/src/stats.c" | cut -d '"' -f 2); do
         "$ZSLICE" --help | tr -s ' \n' ' ' | grep -qw -- "$name"
         grep -q "^\.It Cm $name\$" "$PROJECT/man/zslice.1"
     done
