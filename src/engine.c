@@ -170,12 +170,26 @@ struct zs_step zs_step_of_error(ssize_t negative_errno, enum zs_end end)
     };
 }
 
+/*
+ * A server that copies a block can fail for a bad spot further on, and not at the position (FUSE,
+ * Linux 6.18).
+ */
+enum { BLAME_BYTES = 1024 * 1024 };
+
 enum zs_end zs_copy_blame(const struct zs_copy *copy)
 {
-    char byte;
-    if (copy->source->positioned &&
-        zs_sys_pread(copy->source_fd, &byte, 1, copy->source_position) < 0)
-        return ZS_END_SOURCE;
+    char bytes[4096];
+    size_t most = copy->source->positioned ? zs_copy_most(copy, BLAME_BYTES) : 0;
+
+    for (size_t seen = 0; seen < most;) {
+        size_t next = most - seen < sizeof bytes ? most - seen : sizeof bytes;
+        ssize_t got = zs_sys_pread(copy->source_fd, bytes, next, copy->source_position + seen);
+        if (got < 0)
+            return ZS_END_SOURCE;
+        if (got == 0)
+            break;
+        seen += (size_t)got;
+    }
     return ZS_END_TARGET;
 }
 

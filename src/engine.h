@@ -181,7 +181,7 @@ struct zs_step zs_step_of_write(ssize_t written);
 
 /*
  * Which end an error belongs to, for system calls that read and write in one: a positioned source
- * is asked by reading one byte.
+ * is asked by reading what they were to move.
  */
 enum zs_end zs_copy_blame(const struct zs_copy *copy);
 
