@@ -7,7 +7,7 @@ cd "$(dirname "$0")/../src"
 layer() {
     case $1 in
     error | units | sys) echo 0 ;;
-    behind | diag | facts | slice | stats | view) echo 1 ;;
+    behind | diag | facts | slice | stats | readahead | view) echo 1 ;;
     ahead | options | range | report | source | spool) echo 2 ;;
     choice | engine | gather) echo 3 ;;
     engine/*) echo 4 ;;

@@ -61,6 +61,7 @@ void zs_copy_begin(struct zs_copy *copy, const struct zs_range *range, uint64_t 
     copy->excess_bytes = 0;
     copy->source_ended = false;
     copy->trailing_bytes = 0;
+    copy->readahead = (struct zs_readahead){0};
     if (!range->bounded || range->length_bytes > 0)
         locate(copy);
     if (copy->behind)
@@ -367,6 +368,20 @@ static enum outcome deliver_held(struct zs_copy *copy, const struct zs_engine *e
     return outcome == COPIED ? GIVEN_UP : outcome;
 }
 
+/* A copy of less than this is over before read-ahead of more than the kernel's own would help. */
+#define READAHEAD_FROM_BYTES ((uint64_t)2 * 1024 * 1024)
+
+/* Pieces with gaps between them are left to the kernel. */
+static void read_ahead(struct zs_copy *copy)
+{
+    const struct zs_range *range = &copy->range;
+
+    if (zs_facts_mappable(copy->source) && range->bounded &&
+        range->length_bytes >= READAHEAD_FROM_BYTES && zs_range_is_contiguous(range))
+        zs_readahead_advance(&copy->readahead, copy->source_fd, copy->source_position,
+                             copy->source_position + copy->remaining_bytes);
+}
+
 static enum outcome run_steps(struct zs_copy *copy, const struct zs_engine *engine, void *state,
                               struct zs_step *last, struct zs_error *error)
 {
@@ -375,6 +390,7 @@ static enum outcome run_steps(struct zs_copy *copy, const struct zs_engine *engi
     while (!copy->bounded || copy->remaining_bytes > 0) {
         if (zs_range_is_beyond(&copy->range, copy->done_bytes))
             return ENDED;
+        read_ahead(copy);
         *last = engine->step(copy, state);
         if (last->code == EAGAIN && wait_for_end(copy, last, &stalls))
             continue;

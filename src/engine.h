@@ -5,6 +5,7 @@
 #include "error.h"
 #include "facts.h"
 #include "range.h"
+#include "readahead.h"
 #include "stats.h"
 
 #include <stdbool.h>
@@ -42,7 +43,8 @@ struct zs_copy {
     const char *source_name; /* for messages */
     const char *target_name;
     struct zs_stats *stats;
-    struct zs_pipe *pipe;     /* kept, empty, from copy to copy; NULL: an engine makes its own */
+    struct zs_pipe *pipe; /* kept, empty, from copy to copy; NULL: an engine makes its own */
+    struct zs_readahead readahead;
     struct zs_behind *behind; /* what follows the copy through the page cache; NULL: nothing */
     unsigned jobs;  /* threads that may work on it, the caller's included; 0 counts as 1 */
     bool scattered; /* the target, a file, gets each byte as far from the range's first one as in

@@ -30,6 +30,7 @@
  *     - engine.[ch]    (the driver: fallback, ends, waiting; read its opening comment)
  *     - engine/        (reflink, copy-range, splice, sendfile, map-write, buffer: one way each)
  *     - ahead.[ch]     (the second thread, that maps pages ahead of the writer)
+ *     - readahead.[ch] (a source that is not cached, read ahead of the copy)
  *     - behind.[ch]    (write-back as the copy goes, and page cache given back)
  *     - gather.[ch]    (short pieces, moved together in memory)
  *     - spool.[ch]     (the end of a stream, held until it is known)

@@ -9,6 +9,7 @@
 #include <sched.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 /* Evaluates call until it is not interrupted; its value is the result, or -errno. */
@@ -139,6 +140,19 @@ int zs_sys_write_back(int fd, uint64_t start, uint64_t length_bytes, bool wait)
     unsigned flags = SYNC_FILE_RANGE_WRITE |
                      (wait ? SYNC_FILE_RANGE_WAIT_BEFORE | SYNC_FILE_RANGE_WAIT_AFTER : 0);
     return RETRY(sync_file_range(fd, (off_t)start, (off_t)length_bytes, flags));
+}
+
+int zs_sys_is_cached(int fd, uint64_t position)
+{
+    char byte;
+    struct iovec vector = {.iov_base = &byte, .iov_len = 1};
+    ssize_t got = RETRY(preadv2(fd, &vector, 1, (off_t)position, RWF_NOWAIT));
+    return got == -EAGAIN ? 0 : got < 0 ? (int)got : 1;
+}
+
+int zs_sys_fetch(int fd, uint64_t start, uint64_t length_bytes)
+{
+    return -posix_fadvise(fd, (off_t)start, (off_t)length_bytes, POSIX_FADV_WILLNEED);
 }
 
 int zs_sys_drop_cache(int fd, uint64_t start, uint64_t length_bytes)

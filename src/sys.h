@@ -74,6 +74,15 @@ int zs_sys_sync(int fd);
  */
 int zs_sys_write_back(int fd, uint64_t start, uint64_t length_bytes, bool wait);
 
+/*
+ * Whether the byte at the position is in the page cache: 1 or 0, or -errno if that cannot be told.
+ * It is read, if it is there, and never waited for.
+ */
+int zs_sys_is_cached(int fd, uint64_t position);
+
+/* Starts to read the range into the page cache. Only advice: 0 or -errno. */
+int zs_sys_fetch(int fd, uint64_t start, uint64_t length_bytes);
+
 /* Drops clean pages of the range from the page cache. Only advice: 0 or -errno. */
 int zs_sys_drop_cache(int fd, uint64_t start, uint64_t length_bytes);
 

@@ -8,6 +8,8 @@
 #include "sys.h"
 
 #include <errno.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
 
 /*
  * What one call shares: a call cannot be interrupted, and a badly fragmented file has many extents.
@@ -40,14 +42,30 @@ static struct zs_step step(const struct zs_copy *copy, void *state)
     return shared < 0 ? zs_step_of_error(shared, zs_copy_blame(copy)) : zs_step_moved(piece_bytes);
 }
 
+/*
+ * btrfs shares nothing between a file with checksums and one without (chattr +C), and says EINVAL
+ * to that as to a range that is not on blocks (Linux 6.18).
+ */
+static bool differ_in_checksums(int source_fd, int target_fd)
+{
+    int source_flags = 0;
+    int target_flags = 0;
+
+    return ioctl(source_fd, FS_IOC_GETFLAGS, &source_flags) == 0 &&
+           ioctl(target_fd, FS_IOC_GETFLAGS, &target_flags) == 0 &&
+           ((source_flags ^ target_flags) & FS_NOCOW_FL);
+}
+
 int zs_reflink_try(int source_fd, int target_fd)
 {
-    /* Beyond the end of any file, and of no whole number of blocks: a file system that could share
-     * blocks has to refuse it for that. */
+    /*
+     * Beyond the end of any file, and no whole number of blocks: a file system that can share
+     * blocks has to refuse it for that.
+     */
     static const uint64_t nowhere = ((uint64_t)1 << 62) + 1;
-
     int result = zs_sys_clone_range(source_fd, nowhere, target_fd, 0, 1);
-    return result == -EINVAL ? 0 : result;
+
+    return result == -EINVAL && !differ_in_checksums(source_fd, target_fd) ? 0 : result;
 }
 
 const struct zs_engine zs_engine_reflink = {
