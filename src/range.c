@@ -180,7 +180,10 @@ struct zs_range zs_range_resolve_stream(const struct zs_slice *slice,
     } else if (slice->has_length) {
         span.length_bytes = slice->length_bytes;
     } else if (selection->field.length_bytes > 0) {
-        return form(slice, selection, span.start);
+        struct zs_range range = form(slice, selection, span.start);
+        /* No stream is so long that the field of its first record lies there. */
+        if (range.start <= INT64_MAX || span.start > INT64_MAX)
+            return range;
     }
     struct zs_range range = select_from(slice, selection, span);
     struct zs_range whole = form(slice, selection, 0);
