@@ -74,12 +74,24 @@ static int follow_target(struct zs_behind *behind)
     struct zs_behind_end *target = &behind->target;
     uint64_t started = target->started;
 
-    if (behind->target_fd < 0 || target->end < started + CHUNK_BYTES)
+    if (behind->target_fd < 0 || behind->uncached || target->end < started + CHUNK_BYTES)
         return 0;
     int result = write_back(behind->target_fd, started, target->end, false);
     target->started = target->end;
     int dropped = drop_target(behind, started);
     return result < 0 ? result : dropped;
+}
+
+ssize_t zs_behind_write(struct zs_behind *behind, const void *bytes, size_t length_bytes)
+{
+    if (behind->drop && !behind->no_uncached) {
+        ssize_t written = zs_sys_write_uncached(behind->target_fd, bytes, length_bytes);
+        behind->no_uncached = written == -EOPNOTSUPP || written == -EINVAL || written == -ENOSYS;
+        behind->uncached = !behind->no_uncached;
+        if (behind->uncached)
+            return written;
+    }
+    return zs_sys_write(behind->target_fd, bytes, length_bytes);
 }
 
 int zs_behind_advance(struct zs_behind *behind, uint64_t source_end, uint64_t target_end)

@@ -2,7 +2,9 @@
 #define ZS_BEHIND_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* One end of a copy, as far as the page cache has to do with it. Positions are of the file. */
 struct zs_behind_end {
@@ -25,13 +27,21 @@ struct zs_behind {
     int target_fd; /* likewise */
     bool drop;     /* give the page cache back; else only write-back is started */
 
-    int failed; /* -errno of a stretch that has ended already, for the next call to return */
+    bool uncached;    /* what is written leaves the cache by itself */
+    bool no_uncached; /* that was tried, and cannot be had */
+    int failed;       /* -errno of a stretch that has ended already, for the next call to return */
     struct zs_behind_end source;
     struct zs_behind_end target;
 };
 
 /* A copy begins at these positions: on from where the last one ended, or somewhere else. */
 void zs_behind_begin(struct zs_behind *behind, uint64_t source_start, uint64_t target_start);
+
+/*
+ * Writes to where the target stands, past the page cache if it is to be given back and the kernel
+ * can. A count, 0, or -errno.
+ */
+ssize_t zs_behind_write(struct zs_behind *behind, const void *bytes, size_t length_bytes);
 
 /* It has come as far as these positions. */
 int zs_behind_advance(struct zs_behind *behind, uint64_t source_end, uint64_t target_end);

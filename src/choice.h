@@ -20,6 +20,7 @@ struct zs_choice_of {
     const struct zs_facts *source;
     const struct zs_facts *target;
     bool piecewise; /* each piece is copied by itself */
+    bool no_cache;  /* the page cache is to be given back */
     bool shareable; /* whole blocks, at positions that suit sharing them */
     unsigned jobs;  /* threads that may be used, at least 1 */
 };

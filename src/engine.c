@@ -96,9 +96,11 @@ ssize_t zs_copy_write(const struct zs_copy *copy, const void *bytes, size_t leng
 {
     uint64_t position;
 
-    return zs_copy_place(copy, &position)
-               ? zs_sys_pwrite(copy->target_fd, bytes, length_bytes, position)
-               : zs_sys_write(copy->target_fd, bytes, length_bytes);
+    if (zs_copy_place(copy, &position))
+        return zs_sys_pwrite(copy->target_fd, bytes, length_bytes, position);
+    if (copy->behind && copy->behind->target_fd >= 0)
+        return zs_behind_write(copy->behind, bytes, length_bytes);
+    return zs_sys_write(copy->target_fd, bytes, length_bytes);
 }
 
 static size_t min(size_t most, uint64_t value)

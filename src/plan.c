@@ -610,6 +610,7 @@ static int choose_engines(const struct planning *p)
                                   .source = read_end(p),
                                   .target = &target,
                                   .piecewise = part->piecewise,
+                                  .no_cache = p->options->no_cache,
                                   .shareable = part->shareable,
                                   .jobs = p->options->jobs > 0 ? p->options->jobs : 1};
         struct zs_choice choice = zs_choice_make(&of);

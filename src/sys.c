@@ -47,6 +47,13 @@ ssize_t zs_sys_pwrite(int fd, const void *bytes, size_t length_bytes, uint64_t p
     return RETRY(pwrite(fd, bytes, cap(length_bytes), (off_t)position));
 }
 
+ssize_t zs_sys_write_uncached(int fd, const void *bytes, size_t length_bytes)
+{
+    enum { DONTCACHE = 0x80 }; /* RWF_DONTCACHE, which C libraries do not have yet */
+    struct iovec vector = {.iov_base = (void *)(uintptr_t)bytes, .iov_len = cap(length_bytes)};
+    return RETRY(pwritev2(fd, &vector, 1, -1, DONTCACHE));
+}
+
 static ssize_t splice_with(int source_fd, const uint64_t *source_position, int target_fd,
                            size_t length_bytes, unsigned flags)
 {

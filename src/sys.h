@@ -22,6 +22,12 @@ ssize_t zs_sys_pread(int fd, void *buffer, size_t length_bytes, uint64_t positio
 ssize_t zs_sys_write(int fd, const void *bytes, size_t length_bytes);
 ssize_t zs_sys_pwrite(int fd, const void *bytes, size_t length_bytes, uint64_t position);
 
+/*
+ * As zs_sys_write, but what is written goes to the device at once and then leaves the page cache
+ * (RWF_DONTCACHE). -EOPNOTSUPP where that cannot be had: kernels before 6.14, some file systems.
+ */
+ssize_t zs_sys_write_uncached(int fd, const void *bytes, size_t length_bytes);
+
 /* source_position: where to read, not changed; NULL reads at the descriptor's own position. */
 ssize_t zs_sys_splice(int source_fd, const uint64_t *source_position, int target_fd,
                       size_t length_bytes);

@@ -142,7 +142,7 @@ static ssize_t write_scattered(const struct zs_copy *copy, struct zs_view pieces
 static ssize_t write_together(const struct zs_copy *copy, struct zs_view pieces)
 {
     copy->stats->engines[ZS_ENGINE_BUFFER].calls++;
-    return zs_sys_write(copy->target_fd, pieces.bytes, pieces.length_bytes);
+    return zs_copy_write(copy, pieces.bytes, pieces.length_bytes);
 }
 
 static struct zs_step step(const struct zs_copy *copy, void *state)
