@@ -6,14 +6,21 @@
 
 #include <errno.h>
 
-/* How much gathers before write-back of it is started. TODO figures */
-#define CHUNK_BYTES ((uint64_t)8 * 1024 * 1024)
+/*
+ * How much gathers before write-back of it is started. 512 MiB with --sync, page cache to ext4 /
+ * XFS, Linux 6.18, ms (minimum of 7), with 1, 2, 4, 8, 16, 32 MiB: 216/467, 227/358, 230/404,
+ * 236/427, 238/432, 237/420; dd conv=fsync takes 658/594.
+ */
+#define CHUNK_BYTES ((uint64_t)2 * 1024 * 1024)
 
 /*
  * How far behind the copy the source's pages are given back: the kernel keeps those that are still
  * mapped (16 MiB, see map_write.c) or lie in a pipe.
  */
 #define SOURCE_LAG_BYTES ((uint64_t)32 * 1024 * 1024)
+
+/* How much of the source is given back by one call. */
+#define SOURCE_CHUNK_BYTES ((uint64_t)8 * 1024 * 1024)
 
 /*
  * Pages come in folios of up to 2 MiB, which are given back whole or not at all: what lay across
@@ -82,6 +89,10 @@ static int follow_target(struct zs_behind *behind)
     return result < 0 ? result : dropped;
 }
 
+/*
+ * 512 MiB, page cache to ext4, Linux 6.18, ms: 202 to 231 so, 263 to 339 by waiting for each chunk
+ * and dropping it.
+ */
 ssize_t zs_behind_write(struct zs_behind *behind, const void *bytes, size_t length_bytes)
 {
     if (behind->drop && !behind->no_uncached) {
@@ -98,7 +109,7 @@ int zs_behind_advance(struct zs_behind *behind, uint64_t source_end, uint64_t ta
 {
     behind->source.end = source_end;
     behind->target.end = target_end;
-    if (source_end >= behind->source.kept + SOURCE_LAG_BYTES + CHUNK_BYTES)
+    if (source_end >= behind->source.kept + SOURCE_LAG_BYTES + SOURCE_CHUNK_BYTES)
         drop_source(behind, source_end - SOURCE_LAG_BYTES);
     return behind->failed < 0 ? behind->failed : follow_target(behind);
 }

@@ -34,7 +34,4 @@ struct zs_choice {
 
 struct zs_choice zs_choice_make(const struct zs_choice_of *of);
 
-/* Whether a copy of a source that is so long can make use of several threads at all. */
-bool zs_choice_wants_jobs(uint64_t length_bytes);
-
 #endif

@@ -374,12 +374,12 @@ static enum outcome deliver_held(struct zs_copy *copy, const struct zs_engine *e
 #define READAHEAD_FROM_BYTES ((uint64_t)2 * 1024 * 1024)
 
 /* Pieces with gaps between them are left to the kernel. */
-static void read_ahead(struct zs_copy *copy)
+static void read_ahead(struct zs_copy *copy, const struct zs_engine *engine)
 {
     const struct zs_range *range = &copy->range;
 
-    if (zs_facts_mappable(copy->source) && range->bounded &&
-        range->length_bytes >= READAHEAD_FROM_BYTES && zs_range_is_contiguous(range))
+    if (engine->faults && range->bounded && range->length_bytes >= READAHEAD_FROM_BYTES &&
+        zs_range_is_contiguous(range))
         zs_readahead_advance(&copy->readahead, copy->source_fd, copy->source_position,
                              copy->source_position + copy->remaining_bytes);
 }
@@ -392,7 +392,7 @@ static enum outcome run_steps(struct zs_copy *copy, const struct zs_engine *engi
     while (!copy->bounded || copy->remaining_bytes > 0) {
         if (zs_range_is_beyond(&copy->range, copy->done_bytes))
             return ENDED;
-        read_ahead(copy);
+        read_ahead(copy, engine);
         *last = engine->step(copy, state);
         if (last->code == EAGAIN && wait_for_end(copy, last, &stalls))
             continue;

@@ -127,6 +127,7 @@ struct zs_engine {
 
     bool end_is_certain; /* its END is the answer of read(2) itself */
     bool scatters;       /* it can write at explicit positions: run a scattered copy */
+    bool faults;         /* it has the source's pages faulted in, which reads little ahead */
     bool copies;         /* a pipe or socket gets copies of the bytes, not references to pages */
 };
 

@@ -82,6 +82,20 @@ static bool hides_its_bytes(int fd, const struct stat *status)
 #define LARGE_BYTES ((uint64_t)1024 * 1024)
 
 /*
+ * A few bytes of a large file, all over it, stand for the rest: asking about each page takes as
+ * long as copying a good deal of it.
+ */
+static bool is_cached(int fd, uint64_t size_bytes)
+{
+    enum { SAMPLES = 8 };
+    int cached = 0;
+
+    for (uint64_t i = 0; i < SAMPLES; i++)
+        cached += zs_sys_is_cached(fd, size_bytes / SAMPLES * i) != 0;
+    return cached > SAMPLES / 2;
+}
+
+/*
  * Every file system that makes files up as they are read, or keeps them on a server, has a device
  * number with major 0 (Linux 6.18).
  */
@@ -106,6 +120,8 @@ static int examine_regular(int fd, const struct stat *status, struct zs_facts *f
     facts->sized = !is_pseudo_filesystem(facts->filesystem) &&
                    !(facts->readable && hides_its_bytes(fd, status));
     facts->size_bytes = facts->sized ? (uint64_t)status->st_size : 0;
+    facts->cached =
+        facts->readable && facts->size_bytes >= ZS_LARGE_BYTES && is_cached(fd, facts->size_bytes);
     return 0;
 }
 
@@ -114,6 +130,8 @@ static int examine_block(int fd, struct zs_facts *facts)
     if (ioctl(fd, BLKGETSIZE64, &facts->size_bytes) < 0)
         return -errno;
     facts->sized = true;
+    facts->cached =
+        facts->readable && facts->size_bytes >= ZS_LARGE_BYTES && is_cached(fd, facts->size_bytes);
 
     /* Opening a read-only device for writing succeeds; only the writes fail (Linux 6.18). */
     int read_only = 0;
@@ -142,6 +160,13 @@ static bool is_stream_socket(int fd)
     int type = 0;
     socklen_t length = sizeof type;
     return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM;
+}
+
+static bool is_local_socket(int fd)
+{
+    int domain = 0;
+    socklen_t length = sizeof domain;
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 && domain == AF_UNIX;
 }
 
 static struct zs_facts facts_of_status(const struct stat *status)
@@ -190,6 +215,7 @@ static int examine(int fd, const struct stat *status, bool fresh, struct zs_fact
         break;
     case ZS_KIND_SOCKET:
         facts->messages = !is_stream_socket(fd);
+        facts->local = is_local_socket(fd);
         break;
     default:
         break;

@@ -23,6 +23,12 @@ enum zs_kind {
     ZS_KIND_OTHER, /* eventfd, timerfd and their like */
 };
 
+/*
+ * From this size on, what is cached and how many processors there are matters to the choice of
+ * engines, and is asked for.
+ */
+#define ZS_LARGE_BYTES ((uint64_t)16 * 1024 * 1024)
+
 struct zs_facts {
     enum zs_kind kind;
     bool readable;     /* by the descriptor's access mode */
@@ -36,6 +42,8 @@ struct zs_facts {
     uint64_t
         block_bytes; /* of a regular file: what it is allocated in, or a multiple (st_blksize) */
     uint32_t filesystem; /* of a regular file: its type (f_type), 0 if that was not asked for */
+    bool cached;         /* of ZS_LARGE_BYTES and more: most of it seems to be in the page cache */
+    bool local;          /* a socket of this machine only (AF_UNIX) */
     bool shares_nothing; /* its file system cannot share blocks with the other end: it was tried */
     dev_t device;        /* with inode: identity of a file */
     ino_t inode;

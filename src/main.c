@@ -47,7 +47,6 @@
  *     - diag.[ch]      (messages; escaping of names)
  */
 
-#include "choice.h"
 #include "diag.h"
 #include "explain.h"
 #include "options.h"
@@ -137,7 +136,7 @@ static uint64_t now_ns(void)
 static void settle_jobs(struct zs_options *options, const struct zs_facts *source)
 {
     if (options->jobs == 0)
-        options->jobs = zs_choice_wants_jobs(source->size_bytes) ? zs_sys_processors() : 1;
+        options->jobs = source->size_bytes >= ZS_LARGE_BYTES ? zs_sys_processors() : 1;
 }
 
 static int explain(const struct zs_plan *plan, const struct zs_facts *source,

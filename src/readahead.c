@@ -1,11 +1,11 @@
 /*
- * Read-ahead for a cold source.
+ * Read-ahead for pages that are to be faulted in. A fault reads as far ahead as the device's
+ * setting says, 128 KiB by default: 512 MiB, not cached, map-write into a pipe, Linux 6.18: median
+ * 857 ms without, 546 with this; where the setting is 8 MiB, 569 and 549. (splice asks for 1 MiB at
+ * a time by itself, and is slowed down by this: 373 ms without, 486 with.)
  *
- * The kernel reads as far ahead as the device's setting says, 128 KiB by default, and a splice into
- * a pipe or a page fault ask for less at a time than read(2) of 1 MiB does: TODO figures
- *
- * Asking for what is cached already costs 100 to 300 microseconds a MiB, more than copying it
- * (Linux 6.18); finding out that it is, less than one. So it is found out.
+ * Asking for what is cached already costs 100 to 300 microseconds a MiB, more than copying it;
+ * finding out that it is, less than one. So it is found out.
  */
 
 #include "readahead.h"

@@ -157,5 +157,6 @@ const struct zs_engine zs_engine_map_write = {
     .step = step,
     .close = close_mapping,
     .scatters = true,
+    .faults = true,
     .copies = true,
 };
