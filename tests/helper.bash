@@ -49,6 +49,16 @@ need_root() {
     [ "$(id -u)" -eq 0 ] || skip "needs root"
 }
 
+# mount_image TYPE MEGABYTES FOLDER [OPTION]...: a new file system on FOLDER, out of a sparse file beside
+# it, made by mkfs with these options. False if that cannot be.
+mount_image() {
+    local type=$1 megabytes=$2 folder=$3
+    command -v "mkfs.$type" >/dev/null || return 1
+    mkdir -p "$folder"
+    truncate -s "${megabytes}M" "$folder.image"
+    "mkfs.$type" -q "${@:4}" "$folder.image" >/dev/null && mount -o loop "$folder.image" "$folder"
+}
+
 # mount_file_system TYPE MEGABYTES: a new file system (ext4, xfs, btrfs, tmpfs) on ./mnt.TYPE, unmounted
 # by teardown.
 mount_file_system() {
@@ -60,9 +70,36 @@ mount_file_system() {
         return
     fi
     command -v "mkfs.$1" >/dev/null || skip "needs mkfs.$1"
-    truncate -s "$2M" "$folder.image"
-    "mkfs.$1" -q "$folder.image" >/dev/null
-    mount -o loop "$folder.image" "$folder" || skip "cannot mount a loop file system of type $1"
+    mount_image "$1" "$2" "$folder" || skip "cannot mount a loop file system of type $1"
+}
+
+# mount_for_file NAME TYPE MEGABYTES [OPTION]...: for setup_file: a file system on
+# $BATS_FILE_TMPDIR/NAME for all tests of a file; its name is added to $MOUNTED. unmount_for_file, in
+# teardown_file, ends them all. Nothing is mounted without root: a test that needs one says so with
+# need_mounted NAME.
+mount_for_file() {
+    [ "$(id -u)" -eq 0 ] || return 0
+    if mount_image "$2" "$3" "$BATS_FILE_TMPDIR/$1" "${@:4}"; then
+        export MOUNTED="${MOUNTED-} $1"
+    fi
+}
+
+unmount_for_file() {
+    local name
+    for name in ${MOUNTED-}; do
+        umount "$BATS_FILE_TMPDIR/$name" || umount -l "$BATS_FILE_TMPDIR/$name"
+    done
+}
+
+need_mounted() {
+    [[ " ${MOUNTED-} " = *" $1 "* ]] || skip "needs root and a loop file system: $1"
+}
+
+# enter NAME: a folder of this test's own in such a file system is the current directory.
+enter() {
+    need_mounted "$1"
+    mkdir -p "$BATS_FILE_TMPDIR/$1/test.$BATS_TEST_NUMBER"
+    cd "$BATS_FILE_TMPDIR/$1/test.$BATS_TEST_NUMBER" || return 1
 }
 
 # attach_loop FILE [OPTION]...: $device is the block device that FILE now is, until teardown.

@@ -57,13 +57,14 @@ load ../helper
     [ ! -s stdout ]
     [ "$(wc -l <stats)" -eq 1 ]
     jq -e . stats
-    keys="bytes bytes_per_second complete engines exit_status major_faults minor_faults"
-    keys+=" peak_anonymous_bytes peak_rss_bytes ranges refused seconds source target"
+    keys="bytes bytes_per_second complete engines exit_status jobs major_faults minor_faults"
+    keys+=" peak_anonymous_bytes peak_rss_bytes ranges refused seconds shared_bytes source target"
     keys+=" user_copied_bytes version"
     [ "$(statistic 'keys | join(" ")')" = "$keys" ]
     [ "$(statistic '[.source, .target, .version] | join(" ")')" = "in out $("$ZSLICE" --version | cut -d ' ' -f 2)" ]
     [ "$(statistic '[.bytes, .ranges, .user_copied_bytes, .complete, .exit_status] | map(tostring) | join(" ")')" \
         = "298999 1 0 true 0" ]
+    [ "$(statistic '[.shared_bytes, .jobs] | map(tostring) | join(" ")')" = "0 1" ]
     [ "$(statistic '[.engines[].bytes] | add')" -eq 298999 ]
     [ "$(statistic '[.engines[].calls] | add >= 1')" = true ]
     [ "$(statistic '.seconds > 0 and .seconds < 60 and .bytes_per_second > 0')" = true ]

@@ -68,7 +68,7 @@ END
     refuse_all 2 extra "unexpected" <<<"in out extra"
     refuse_all 2 extra "unexpected" <<<"in out extra words -l 3"
     refuse_all 2 --engine "'warp'" <<<"--engine=warp in out"
-    refuse_all 2 --engine "not one of auto, splice, sendfile, map-write, buffer: 'Splice'" <<<"--engine Splice in out"
+    refuse_all 2 --engine "not one of auto, reflink, copy-range, splice, sendfile, map-write, buffer: 'Splice'" <<<"--engine Splice in out"
     refuse_all 2 --engine "not one of" <<<"--engine splice,buffer in out"
     refuse_all 2 --stats "'xml'" <<<"--stats=xml in out"
     refuse_all 2 --stats "'JSON'" <<<"--stats JSON in out"

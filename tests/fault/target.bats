@@ -45,15 +45,18 @@ need_reservations() {
     all_good
 }
 
-@test "close of the source or of a pipe fails: nothing is lost" {
+@test "close of what only helped fails: nothing is lost" {
     local code
     for code in EIO EINTR; do
-        name="source, close $code"
-        inject "close@in:error=$code:when=1+"
-        transfer file-file -o 1000
-        judge "done"
-        inject "close@fifo:error=$code:when=1+"
+        name="/dev/null, which took what is before the offset, close $code"
+        faults=(-P /dev/null -e trace=close -e "inject=close:error=$code:when=1+")
+        injected_calls=(close)
         transfer pipe-file -o 1000
+        judge "done"
+
+        name="the folder that was synced, close $code"
+        faults=(-P "$here" -e trace=close -e "inject=close:error=$code:when=1+")
+        transfer file-file -o 1000 --sync
         judge "done"
     done
     all_good
@@ -174,13 +177,21 @@ need_reservations() {
     all_good
 }
 
+# The slice from 1000 on, from standard input to out.
+from_input() {
+    place_old
+    prepare_run -o 1000 - out
+    arrived=out status=0
+    "${run[@]}" <in 2>err || status=$?
+}
+
 @test "positions that cannot be had or set" {
     local code
     for code in EIO EINVAL; do
         name="source, lseek $code"
         inject "lseek@in:error=$code:when=1"
-        transfer file-file -o 1000
-        judge refused in "${reason_of[$code]}"
+        from_input
+        judge refused "standard input" "${reason_of[$code]}"
 
         name="--seek, lseek $code"
         old=longer placement=at position=700
@@ -195,17 +206,14 @@ need_reservations() {
         judge fails out "${reason_of[$code]}"
 
         name="standard input is left, lseek $code"
-        rm -f out
         inject "lseek@in:error=$code:when=2"
-        prepare_run -o 1000 - out
-        arrived=out status=0
-        "${run[@]}" <in 2>err || status=$?
+        from_input
         judge wrong-end 1 "standard input" "${reason_of[$code]}"
         cmp expected out || problem "wrong bytes"
     done
     name="a source without positions"
     inject lseek@in:error=ESPIPE:when=1
-    transfer file-file -o 1000
+    from_input
     judge "done"
     all_good
 }
@@ -226,8 +234,8 @@ need_reservations() {
 
             name="target '$old', source fcntl $code"
             inject "fcntl@in:error=$code:when=1"
-            transfer file-file -o 1000
-            judge refused in "${reason_of[$code]}"
+            from_input
+            judge refused "standard input" "${reason_of[$code]}"
 
             [ -n "$old" ] || continue
             name="target '$old', its fstat $code"
@@ -310,6 +318,7 @@ need_reservations() {
             judge "done"
             expect_none_refused
         done
+        [ "$first" -gt 1 ] || continue # there is only the private pipe
         name="$ends, fcntl F_GETPIPE_SZ"
         inject "fcntl:error=EBADF:when=$((first - 1))+"
         transfer $ends

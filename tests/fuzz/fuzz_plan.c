@@ -2,13 +2,16 @@
  * Plans for arbitrary options and ends: the input's bytes choose them, one after the other.
  * Whatever they are, a plan that is made must copy exactly the bytes asked for (walked one by one
  * where the source is small) to places that do not overlap and that exist, and one that is refused
- * must say why.
+ * must say why. Where blocks are to be shared, the parts are compared with those of the same plan
+ * without sharing.
  */
 
 #include "plan.h"
 
+#include "choice.h"
 #include "engine.h"
 
+#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -164,6 +167,32 @@ static struct zs_facts take_facts(struct input *input, bool source)
     return facts;
 }
 
+/* What decides about sharing, and by how many threads; behind everything else. */
+static void take_sharing(struct input *input, struct zs_options *options, struct zs_facts *source,
+                         struct zs_facts *target)
+{
+    static const uint32_t types[] = {
+        0,           XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC, EXT4_SUPER_MAGIC,
+        TMPFS_MAGIC, NFS_SUPER_MAGIC, FUSE_SUPER_MAGIC,  PROC_SUPER_MAGIC};
+    static const uint64_t blocks[] = {4096, 0,  1,   2,     3,       4,
+                                      7,    16, 512, 65536, 1 << 20, (uint64_t)1 << 40};
+    uint8_t flags = take(input);
+    uint8_t how = take(input);
+
+    options->reflink = (enum zs_reflink)(flags % 3);
+    options->stable = flags & 64;
+    options->sync = flags & 128;
+    options->no_cache = flags & 32;
+    options->jobs = how % 4;
+    source->device = how & 16;
+    target->device = source->inode == target->inode ? source->device : how & 32;
+    source->shares_nothing = (how & 192) == 192;
+    source->filesystem =
+        source->kind == ZS_KIND_REGULAR ? types[take(input) % (sizeof types / sizeof *types)] : 0;
+    if (source->kind == ZS_KIND_REGULAR)
+        source->block_bytes = blocks[take(input) % (sizeof blocks / sizeof *blocks)];
+}
+
 static bool is_file(const struct zs_facts *facts)
 {
     return facts->positioned;
@@ -265,7 +294,9 @@ static void check_target(const struct zs_plan *plan, const struct zs_facts *sour
                     "a part ends beyond the target's limit");
             require(part->target_position == (plan->options->keep_offset ? range->start : next),
                     "a part is not where it belongs");
-            next += length;
+            /* If it is complete, as it is if there is a next one. */
+            if (__builtin_add_overflow(next, range->bounded ? range->length_bytes : 0, &next))
+                next = UINT64_MAX;
         }
         require(!__builtin_add_overflow(total, length, &total), "the total overflows");
     }
@@ -290,7 +321,22 @@ static void check_engines(const struct zs_plan *plan, const struct zs_facts *tar
         require(!plan->engine_forced ||
                     (part->engine_count == 1 && part->engines[0] == plan->options->engine),
                 "a forced engine is replaced");
-        require(plan->engine_forced || seen[ZS_ENGINE_BUFFER], "no engine that can always do it");
+        bool only_shared = part->shareable && plan->options->reflink == ZS_REFLINK_ALWAYS;
+        require(plan->engine_forced || only_shared || seen[ZS_ENGINE_BUFFER],
+                "no engine that can always do it");
+        require(!seen[ZS_ENGINE_REFLINK] || part->shareable || part->range.length_bytes == 0,
+                "reflink for what cannot be shared");
+        require(!part->shareable || part->engines[0] == ZS_ENGINE_REFLINK,
+                "what can be shared is not");
+        require(!only_shared || part->engine_count == 1, "always is not always");
+        require(part->jobs >= 1 && part->jobs <= 2 &&
+                    (part->jobs == 1 || part->jobs <= plan->options->jobs),
+                "more threads than may be used");
+        require(part->why && part->why[0], "no reason");
+        for (size_t e = 0; e < part->engine_count; e++)
+            require(!plan->options->stable || !zs_facts_is_stream(target) ||
+                        zs_engines[part->engines[e]]->copies,
+                    "references for who wants copies");
         require(!part->piecewise || !zs_range_is_contiguous(&part->range), "one piece, piecewise");
     }
 }
@@ -321,21 +367,129 @@ static void check_same_file(const struct zs_plan *plan, const struct zs_facts *s
         require(!read[at] || !written[at], "the slice overwrites itself");
 }
 
+/* The section is whole blocks of both files, or ends both of them. */
+static void check_shareable(const struct zs_plan *plan, const struct zs_part *part,
+                            const struct zs_facts *source, const struct zs_facts *target)
+{
+    uint64_t block = source->block_bytes ? source->block_bytes : 4096;
+    uint64_t length = part->range.length_bytes;
+    bool emptied = plan->placement == ZS_PLACE_WHOLE;
+
+    require(zs_range_is_contiguous(&part->range) && length > 0, "nothing is shared");
+    require(part->source_position % block == 0, "a block of the source is cut");
+    require(part->target_position % block == 0, "a block of the target is cut");
+    require(length % block == 0 ||
+                (part->source_position + length == source->size_bytes && !plan->shared &&
+                 (emptied || part->target_position + length >= target->size_bytes)),
+            "a part of a block is shared that does not end both files");
+    require(plan->options->reflink != ZS_REFLINK_NEVER, "never is not never");
+    require(!zs_facts_refuse_sharing(source, target), "file systems that cannot share");
+    require(plan->placement != ZS_PLACE_APPEND && plan->hold == ZS_HOLD_NOTHING, "shared nowhere");
+}
+
+/*
+ * The parts of a plan against those of the same plan without sharing: one after the other, each
+ * part there is one part here, or its sections, which leave nothing out and nothing twice.
+ */
+static void check_cuts(const struct zs_plan *plan, const struct zs_plan *uncut,
+                       const struct zs_facts *source, const struct zs_facts *target)
+{
+    const struct zs_part *part = plan->parts;
+    const struct zs_part *behind = plan->parts + plan->part_count;
+    bool shares = false;
+
+    for (size_t i = 0; i < uncut->part_count; i++) {
+        const struct zs_part *whole = &uncut->parts[i];
+        uint64_t done = 0;
+        size_t sections = 0, shared = 0;
+        do {
+            require(part < behind, "a part is missing");
+            require(part->range.start == whole->range.start + done &&
+                        (!source->positioned ||
+                         part->source_position == whole->source_position + done) &&
+                        part->target_position == whole->target_position + done,
+                    "a section is not where it belongs");
+            if (part->shareable)
+                check_shareable(plan, part, source, target);
+            shared += part->shareable;
+            require(shared > 0 || part->range.bounded == whole->range.bounded, "another part");
+            done += part->range.length_bytes;
+            part++;
+            sections++;
+        } while (whole->range.bounded && done < whole->range.length_bytes);
+        require(!whole->range.bounded || done == whole->range.length_bytes,
+                "the sections are not the part");
+        require(sections == 1 || (shared == 1 && sections <= 3), "cut without a reason");
+        require(sections > 1 || part[-1].range.piece_bytes == whole->range.piece_bytes ||
+                    zs_range_is_contiguous(&whole->range),
+                "another form");
+        shares |= shared > 0;
+    }
+    require(part == behind, "there are more parts than ranges");
+    require(plan->shares == shares, "the plan says otherwise");
+    require(plan->reserve_bytes == (shares ? 0 : uncut->reserve_bytes), "another reservation");
+    require(plan->placement == uncut->placement &&
+                plan->target_position == uncut->target_position &&
+                plan->scattered == uncut->scattered && plan->shared == uncut->shared,
+            "another place");
+}
+
+/* One behind the other, no byte of the target is written twice. */
+static void check_written_once(const struct zs_plan *plan, const struct zs_facts *source,
+                               const struct zs_facts *target)
+{
+    bool written[MOST_RANGES * WALKED] = {false};
+
+    if (plan->options->keep_offset || !is_file(target) || !source->sized ||
+        remaining(source) > WALKED)
+        return;
+    for (size_t i = 0; i < plan->part_count; i++) {
+        const struct zs_part *part = &plan->parts[i];
+        for (uint64_t n = 0; n < part->range.length_bytes; n++) {
+            uint64_t at = part->target_position - plan->target_position + n;
+            require(at < sizeof written && !written[at], "a byte of the target is written twice");
+            written[at] = true;
+        }
+    }
+}
+
+static void check_uncut(const struct zs_plan *plan, const struct zs_facts *source,
+                        const struct zs_facts *target)
+{
+    struct zs_options options = *plan->options;
+    struct zs_plan uncut;
+    struct zs_error error = {0};
+    size_t count;
+    const struct zs_slice *slices = zs_options_slices(&options, &count);
+
+    options.reflink = ZS_REFLINK_NEVER;
+    options.engine_forced &= options.engine != ZS_ENGINE_REFLINK;
+    require(zs_plan_make(&options, source, target, &uncut, &error) == 0,
+            "what can be shared cannot be copied");
+    require(uncut.part_count == count, "there are not as many parts as ranges");
+    require(!uncut.shares, "never is not never");
+    check_source(&uncut, source, slices);
+    check_target(&uncut, source, target);
+    check_engines(&uncut, target);
+    check_cuts(plan, &uncut, source, target);
+    zs_plan_free(&uncut);
+}
+
 static void check_plan(const struct zs_plan *plan, const struct zs_facts *source,
                        const struct zs_facts *target)
 {
-    size_t count;
-    const struct zs_slice *slices = zs_options_slices(plan->options, &count);
+    require(!plan->options->sync || zs_choice_is_file(target), "a stream is synced");
+    require(plan->sync == plan->options->sync && plan->no_cache == plan->options->no_cache,
+            "what was asked for is forgotten");
 
     require(plan->hold == ZS_HOLD_NOTHING || !source->sized, "a known end is held back");
     if (plan->hold == ZS_HOLD_TAIL) {
         require(plan->part_count == 0, "there are parts of an unknown tail");
         return;
     }
-    require(plan->part_count == count, "there are not as many parts as ranges");
-    check_source(plan, source, slices);
-    check_target(plan, source, target);
+    check_uncut(plan, source, target);
     check_engines(plan, target);
+    check_written_once(plan, source, target);
     check_same_file(plan, source, target);
 }
 
@@ -377,13 +531,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     take_options(&input, &options, ranges);
     struct zs_facts source = take_facts(&input, true);
     struct zs_facts target = take_facts(&input, false);
+    uint64_t held_bytes = take_number(&input);
+    take_sharing(&input, &options, &source, &target);
     if (zs_plan_make(&options, &source, &target, &plan, &error) < 0) {
         check_error(&error);
     } else {
         require(error.kind == ZS_ERROR_NONE, "a plan and an error");
         check_plan(&plan, &source, &target);
         if (plan.hold == ZS_HOLD_TAIL)
-            check_remade(&plan, &target, take_number(&input));
+            check_remade(&plan, &target, held_bytes);
     }
     zs_plan_free(&plan);
     return 0;

@@ -9,6 +9,8 @@
 #include <linux/magic.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
+#include <sys/sysmacros.h>
+#include <sys/vfs.h>
 
 static struct zs_facts facts_of(int fd)
 {
@@ -378,6 +380,269 @@ START_TEST(same_file_needs_the_same_kind_device_and_number)
 }
 END_TEST
 
+/* A descriptor that was just opened needs not be asked for its flags and position */
+
+/* Paths of many kinds, how to open them, and whether that may fail here (a container). */
+static const struct {
+    const char *path;
+    int flags;
+} openings[] = {
+    {"file", O_RDONLY},
+    {"file", O_WRONLY},
+    {"file", O_RDWR},
+    {"file", O_WRONLY | O_APPEND},
+    {"file", O_RDWR | O_APPEND | O_NONBLOCK},
+    {"empty", O_RDONLY},
+    {"empty", O_WRONLY},
+    {"large", O_RDONLY},
+    {"large", O_WRONLY | O_APPEND},
+    {"fifo", O_RDWR},
+    {".", O_RDONLY},
+    {"/dev/null", O_RDWR},
+    {"/dev/zero", O_RDONLY},
+    {"/dev/full", O_WRONLY},
+    {"/dev/tty", O_RDWR},
+    {"/dev/vda", O_RDONLY},
+    {"/dev/loop0", O_RDONLY},
+    {"/proc/version", O_RDONLY},
+    {"/proc/self/mem", O_RDONLY},
+    {"/sys/class/net/lo/mtu", O_RDONLY},
+    {"/dev/shm", O_RDONLY},
+    {"/proc/self/fd/0", O_RDONLY},
+};
+
+enum { LARGE = 1024 * 1024 + 1 };
+
+static void make_files(void)
+{
+    enter_scratch_folder();
+    make_file("file", "0123456789", 10);
+    make_file("empty", "", 0);
+    make_file("large", "", 0);
+    ck_assert_int_eq(truncate("large", LARGE), 0);
+    ck_assert_int_eq(mkfifo("fifo", 0600), 0);
+}
+
+static void expect_equal(const struct zs_facts *a, const struct zs_facts *b)
+{
+    ck_assert_int_eq(a->kind, b->kind);
+    ck_assert_int_eq(a->readable, b->readable);
+    ck_assert_int_eq(a->writable, b->writable);
+    ck_assert_int_eq(a->append, b->append);
+    ck_assert_int_eq(a->messages, b->messages);
+    ck_assert_int_eq(a->positioned, b->positioned);
+    ck_assert_int_eq(a->sized, b->sized);
+    ck_assert_uint_eq(a->position, b->position);
+    ck_assert_uint_eq(a->size_bytes, b->size_bytes);
+    ck_assert_uint_eq(a->block_bytes, b->block_bytes);
+    ck_assert_uint_eq(a->filesystem, b->filesystem);
+    ck_assert_int_eq(a->shares_nothing, b->shares_nothing);
+    ck_assert_int_eq(a->cached, b->cached);
+    ck_assert_int_eq(a->local, b->local);
+    ck_assert_uint_eq(a->device, b->device);
+    ck_assert_uint_eq(a->inode, b->inode);
+    ck_assert_uint_eq(a->special_device, b->special_device);
+}
+
+START_TEST(what_was_just_opened_has_the_facts_of_its_descriptor)
+{
+    struct zs_facts opened, asked;
+    int fd = open(openings[_i].path, openings[_i].flags | O_CLOEXEC | O_NOCTTY);
+
+    if (fd < 0)
+        return;
+    int result = zs_facts_of_descriptor(fd, &asked);
+    ck_assert_int_eq(zs_facts_of_opened(fd, openings[_i].flags, &opened), result);
+    if (result == 0)
+        expect_equal(&opened, &asked);
+    (void)close(fd);
+}
+END_TEST
+
+START_TEST(what_is_not_open_was_not_just_opened)
+{
+    struct zs_facts facts = {.size_bytes = 77};
+
+    ck_assert_int_eq(zs_facts_of_opened(-1, O_RDONLY, &facts), -EBADF);
+    ck_assert_uint_eq(facts.size_bytes, 77);
+}
+END_TEST
+
+/* The file system is asked for where it can matter: a small file of a disk is neither made up as it
+ * is read nor worth sharing. */
+
+static bool is_of_a_disk(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && major(status.st_dev) != 0;
+}
+
+static uint32_t filesystem_of(const char *path)
+{
+    struct statfs filesystem;
+    ck_assert_int_eq(statfs(path, &filesystem), 0);
+    return (uint32_t)filesystem.f_type;
+}
+
+static const struct {
+    off_t size;
+    bool asked;
+} sizes[] = {{0, false}, {10, false}, {LARGE - 1, false}, {LARGE, true}, {(off_t)1 << 40, true}};
+
+START_TEST(the_file_system_of_a_large_file_is_known)
+{
+    struct zs_facts facts;
+
+    ck_assert_int_eq(truncate("large", sizes[_i].size), 0);
+    ck_assert(examine("large", O_RDONLY, &facts));
+    if (sizes[_i].asked || !is_of_a_disk("large"))
+        ck_assert_uint_eq(facts.filesystem, filesystem_of("large"));
+    else
+        ck_assert_uint_eq(facts.filesystem, 0);
+    ck_assert_uint_eq(facts.size_bytes, (uint64_t)sizes[_i].size);
+    ck_assert(!facts.shares_nothing);
+}
+END_TEST
+
+/* Of a large file only: for a small one it makes no difference. */
+static const struct {
+    off_t size;
+    bool read, expected;
+} caches[] = {{(off_t)ZS_LARGE_BYTES, true, true},
+              {(off_t)ZS_LARGE_BYTES, false, false},
+              {(off_t)ZS_LARGE_BYTES - 1, true, false}};
+
+START_TEST(a_large_file_that_is_cached_is_known)
+{
+    struct zs_facts facts;
+    size_t size = (size_t)caches[_i].size;
+    unsigned char *bytes = new_pattern(size);
+
+    if (filesystem_of("large") == TMPFS_MAGIC)
+        return;                      /* where everything is */
+    make_file("large", bytes, size); /* not of holes: they are cached at once */
+    free(bytes);
+    int fd = open("large", O_RDONLY | O_CLOEXEC);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(fdatasync(fd), 0);
+    if (!caches[_i].read)
+        ck_assert_int_eq(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+    facts = facts_of(fd);
+    ck_assert_int_eq(facts.cached, caches[_i].expected);
+    ck_assert(examine("large", O_WRONLY, &facts)); /* nothing can be read by it, nor found out */
+    ck_assert(!facts.cached);
+    (void)close(fd);
+}
+END_TEST
+
+START_TEST(a_socket_of_this_machine_is_told_from_one_of_a_network)
+{
+    int ends[2];
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+    struct zs_facts facts = facts_of(ends[0]);
+    ck_assert(facts.local);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return; /* no network here */
+    facts = facts_of(fd);
+    ck_assert(!facts.local && !facts.messages);
+    (void)close(fd);
+}
+END_TEST
+
+START_TEST(the_file_system_of_what_is_on_no_disk_is_known)
+{
+    struct zs_facts facts;
+    int fd = memfd_create("facts", MFD_CLOEXEC);
+
+    ck_assert_int_ge(fd, 0);
+    facts = facts_of(fd);
+    ck_assert_uint_eq(facts.filesystem, TMPFS_MAGIC);
+    if (examine("/proc/version", O_RDONLY, &facts))
+        ck_assert_uint_eq(facts.filesystem, PROC_SUPER_MAGIC);
+    if (examine("/sys/class/net/lo/mtu", O_RDONLY, &facts))
+        ck_assert_uint_eq(facts.filesystem, SYSFS_MAGIC);
+    (void)close(fd);
+}
+END_TEST
+
+START_TEST(blocks_are_those_of_the_file)
+{
+    struct stat status;
+    struct zs_facts by_descriptor, by_path;
+
+    ck_assert_int_eq(stat("file", &status), 0);
+    ck_assert(examine("file", O_RDONLY, &by_descriptor));
+    ck_assert_int_eq(zs_facts_of_path("file", &by_path), 0);
+    ck_assert_uint_eq(by_descriptor.block_bytes, (uint64_t)status.st_blksize);
+    ck_assert_uint_eq(by_path.block_bytes, (uint64_t)status.st_blksize);
+    ck_assert(examine("fifo", O_RDWR, &by_descriptor));
+    ck_assert_uint_eq(by_descriptor.block_bytes, 0);
+}
+END_TEST
+
+static const struct {
+    uint32_t filesystem;
+    bool remote;
+} servers[] = {
+    {NFS_SUPER_MAGIC, true},   {CIFS_SUPER_MAGIC, true},  {SMB2_SUPER_MAGIC, true},
+    {CEPH_SUPER_MAGIC, true},  {FUSE_SUPER_MAGIC, true},  {0, false},
+    {EXT4_SUPER_MAGIC, false}, {XFS_SUPER_MAGIC, false},  {BTRFS_SUPER_MAGIC, false},
+    {TMPFS_MAGIC, false},      {PROC_SUPER_MAGIC, false}, {UINT32_MAX, false},
+};
+
+START_TEST(a_file_is_remote_by_its_file_system)
+{
+    for (int kind = ZS_KIND_NONE; kind <= ZS_KIND_OTHER; kind++) {
+        struct zs_facts facts = {.kind = (enum zs_kind)kind, .filesystem = servers[_i].filesystem};
+        ck_assert_int_eq(zs_facts_is_remote(&facts), servers[_i].remote && kind == ZS_KIND_REGULAR);
+    }
+}
+END_TEST
+
+#define FILE_ON(type)                                                                              \
+    .kind = ZS_KIND_REGULAR, .positioned = true, .sized = true, .filesystem = (type)
+#define ABSENT .kind = ZS_KIND_NONE, .positioned = true, .sized = true
+
+static const struct {
+    struct zs_facts source, target;
+    const char *refusal; /* a part of it; NULL: there is none */
+} sharings[] = {
+    {{FILE_ON(XFS_SUPER_MAGIC)}, {ABSENT}, NULL},
+    {{FILE_ON(XFS_SUPER_MAGIC)}, {FILE_ON(0)}, NULL},
+    {{FILE_ON(0)}, {ABSENT}, NULL}, /* not known: only trying tells */
+    {{FILE_ON(NFS_SUPER_MAGIC)}, {ABSENT}, NULL},
+    {{FILE_ON(UINT32_MAX)}, {ABSENT}, NULL},
+    {{FILE_ON(EXT4_SUPER_MAGIC)}, {ABSENT}, "cannot share"},
+    {{FILE_ON(TMPFS_MAGIC)}, {ABSENT}, "cannot share"},
+    {{FILE_ON(RAMFS_MAGIC)}, {ABSENT}, "cannot share"},
+    {{FILE_ON(FUSE_SUPER_MAGIC)}, {ABSENT}, "cannot share"},
+    {{FILE_ON(PROC_SUPER_MAGIC)}, {ABSENT}, "cannot share"},
+    {{FILE_ON(XFS_SUPER_MAGIC), .shares_nothing = true}, {ABSENT}, "cannot share"},
+    {{FILE_ON(XFS_SUPER_MAGIC), .device = 1}, {FILE_ON(0), .device = 2}, "two file systems"},
+    {{FILE_ON(XFS_SUPER_MAGIC), .device = 1}, {ABSENT}, NULL}, /* its device is not known yet */
+    {{FILE_ON(BTRFS_SUPER_MAGIC), .device = 1}, {FILE_ON(0), .device = 2}, NULL}, /* subvolumes */
+    {{FILE_ON(XFS_SUPER_MAGIC)}, {FILE_ON(0), .append = true}, "appended"},
+    {{FILE_ON(XFS_SUPER_MAGIC)}, {.kind = ZS_KIND_BLOCK, .sized = true}, "only regular files"},
+    {{FILE_ON(XFS_SUPER_MAGIC)}, {.kind = ZS_KIND_PIPE}, "only regular files"},
+    {{.kind = ZS_KIND_BLOCK, .sized = true, .positioned = true}, {ABSENT}, "only regular files"},
+    {{.kind = ZS_KIND_PIPE}, {ABSENT}, "only regular files"},
+    {{.kind = ZS_KIND_REGULAR, .positioned = true}, {ABSENT}, "only regular files"},
+    {{.kind = ZS_KIND_REGULAR, .sized = true}, {ABSENT}, "only regular files"},
+};
+
+START_TEST(files_that_cannot_share_blocks_are_known)
+{
+    const char *refusal = zs_facts_refuse_sharing(&sharings[_i].source, &sharings[_i].target);
+
+    if (!sharings[_i].refusal)
+        ck_assert_ptr_null(refusal);
+    else
+        ck_assert_msg(refusal && strstr(refusal, sharings[_i].refusal), "%s, not %s",
+                      refusal ? refusal : "nothing", sharings[_i].refusal);
+}
+END_TEST
+
 START_TEST(every_kind_has_words_of_its_own)
 {
     for (int kind = ZS_KIND_NONE; kind <= ZS_KIND_OTHER; kind++) {
@@ -420,5 +685,17 @@ int main(void)
     TCase *value = add_case(suite, "value");
     tcase_add_test(value, same_file_needs_the_same_kind_device_and_number);
     tcase_add_test(value, every_kind_has_words_of_its_own);
+    add_rows(value, a_file_is_remote_by_its_file_system, servers);
+    add_rows(value, files_that_cannot_share_blocks_are_known, sharings);
+
+    TCase *opened = add_case(suite, "opened");
+    tcase_add_checked_fixture(opened, make_files, leave_scratch_folder);
+    add_rows(opened, what_was_just_opened_has_the_facts_of_its_descriptor, openings);
+    tcase_add_test(opened, what_is_not_open_was_not_just_opened);
+    add_rows(opened, the_file_system_of_a_large_file_is_known, sizes);
+    add_rows(opened, a_large_file_that_is_cached_is_known, caches);
+    tcase_add_test(opened, a_socket_of_this_machine_is_told_from_one_of_a_network);
+    tcase_add_test(opened, the_file_system_of_what_is_on_no_disk_is_known);
+    tcase_add_test(opened, blocks_are_those_of_the_file);
     return run_suite(suite);
 }

@@ -5,6 +5,7 @@
 #include "check_helpers.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <sys/wait.h>
 
 enum { MOST_WORDS = 10 };
@@ -143,6 +144,35 @@ static const struct {
     {{"--engine=sendfile"}, {.engine_forced = true, .engine = ZS_ENGINE_SENDFILE}},
     {{"--engine=map-write"}, {.engine_forced = true, .engine = ZS_ENGINE_MAP_WRITE}},
     {{"--engine=buffer"}, {.engine_forced = true, .engine = ZS_ENGINE_BUFFER}},
+    {{"--engine=reflink"}, {.engine_forced = true, .engine = ZS_ENGINE_REFLINK}},
+    {{"--engine=copy-range"}, {.engine_forced = true, .engine = ZS_ENGINE_COPY_RANGE}},
+    /* how it is copied, and what is left of it */
+    {{"--reflink=auto"}, {.reflink = ZS_REFLINK_AUTO}},
+    {{"--reflink=always"}, {.reflink = ZS_REFLINK_ALWAYS}},
+    {{"--reflink", "never"}, {.reflink = ZS_REFLINK_NEVER}},
+    {{"--reflink=always", "--engine=reflink"},
+     {.reflink = ZS_REFLINK_ALWAYS, .engine_forced = true, .engine = ZS_ENGINE_REFLINK}},
+    {{"--jobs=auto"}, {.jobs = 0}},
+    {{"--jobs=1"}, {.jobs = 1}},
+    {{"--jobs", "2"}, {.jobs = 2}},
+    {{"-j", "3"}, {.jobs = 3}},
+    {{"-j4"}, {.jobs = 4}},
+    {{"-jauto"}, {.jobs = 0}},
+    {{"-j", "auto"}, {.jobs = 0}},
+    {{"-j0x10"}, {.jobs = 16}},
+    {{"-j", "010"}, {.jobs = 10}},
+    {{"-j4294967295"}, {.jobs = UINT_MAX}},
+    {{"-j4294967296"}, {.jobs = UINT_MAX}},
+    {{"-j18446744073709551615"}, {.jobs = UINT_MAX}},
+    {{"-j2", "--record=8"}, {RECORDS(8), .jobs = 2}},
+    {{"-xj2"}, {.exact = true, .jobs = 2}},
+    {{"--sync"}, {.sync = true}},
+    {{"--no-cache"}, {.no_cache = true}},
+    {{"--stable"}, {.stable = true}},
+    {{"--explain"}, {.explain = true}},
+    {{"--sync", "--no-cache", "--stable", "--explain", "-j2", "--reflink=never", "in", "out"},
+     {PATHS("in", "out"), .sync = true, .no_cache = true, .stable = true, .explain = true,
+      .jobs = 2, .reflink = ZS_REFLINK_NEVER}},
     /* clusters */
     {{"-xa"}, {.exact = true, .append = true}},
     {{"-xav"}, {.exact = true, .append = true, .verbose = true}},
@@ -161,6 +191,11 @@ static const struct {
     {{"--engine=splice", "--engine=auto"}, {.engine_forced = false}},
     {{"-x", "-x", "--exact"}, {.exact = true}},
     {{"--stats=json", "--stats=json"}, {.stats_json = true}},
+    {{"--reflink=always", "--reflink=never"}, {.reflink = ZS_REFLINK_NEVER}},
+    {{"--reflink=always", "--reflink=auto"}, {.reflink = ZS_REFLINK_AUTO}},
+    {{"-j7", "--jobs=2"}, {.jobs = 2}},
+    {{"--jobs=2", "-jauto"}, {.jobs = 0}},
+    {{"--sync", "--sync", "--no-cache", "--no-cache"}, {.sync = true, .no_cache = true}},
     /* positionals, wherever they stand */
     {{"in"}, {.source_path = "in", .source_name = "in"}},
     {{"in", "out"}, {PATHS("in", "out")}},
@@ -277,6 +312,12 @@ static void expect_options(const struct zs_options *options, const struct zs_opt
     ck_assert_int_eq(options->engine_forced, expected->engine_forced);
     if (expected->engine_forced)
         ck_assert_int_eq(options->engine, expected->engine);
+    ck_assert_int_eq(options->reflink, expected->reflink);
+    ck_assert_uint_eq(options->jobs, expected->jobs);
+    ck_assert_int_eq(options->sync, expected->sync);
+    ck_assert_int_eq(options->no_cache, expected->no_cache);
+    ck_assert_int_eq(options->stable, expected->stable);
+    ck_assert_int_eq(options->explain, expected->explain);
     ck_assert_int_eq(options->stats_json, expected->stats_json);
     ck_assert_int_eq(options->verbose, expected->verbose);
 }
@@ -350,6 +391,24 @@ static const struct {
     {{"--stats=xml"}, "--stats", "'xml'", "json"},
     {{"--stats="}, "--stats", "''", "json"},
     {{"--stats=JSON"}, "--stats", "'JSON'", "json"},
+    {{"--engine=copy_range"}, "--engine", "'copy_range'", "reflink, copy-range, splice"},
+    {{"--reflink=yes"}, "--reflink", "'yes'", "auto, always, never"},
+    {{"--reflink="}, "--reflink", "''", "auto, always, never"},
+    {{"--reflink=Always"}, "--reflink", "'Always'", "auto, always, never"},
+    {{"--reflink", "!#:+", "auto"}, "--reflink", "'!#:+'", "auto, always, never"},
+    {{"--jobs=0"}, "--jobs", "'0'", "auto or a number from 1 on"},
+    {{"-j0"}, "--jobs", "'0'", "auto or a number"},
+    {{"-j-1"}, "--jobs", "'-1'", "auto or a number"},
+    {{"-j", "-1"}, "--jobs", "'-1'", "auto or a number"},
+    {{"-j", ""}, "--jobs", "''", "auto or a number"},
+    {{"--jobs="}, "--jobs", "''", "auto or a number"},
+    {{"-j2K"}, "--jobs", "'2K'", "auto or a number"},
+    {{"-j2B"}, "--jobs", "'2B'", "auto or a number"},
+    {{"-j8s"}, "--jobs", "'8s'", "auto or a number"},
+    {{"-j1.5"}, "--jobs", "'1.5'", "auto or a number"},
+    {{"-jAuto"}, "--jobs", "'Auto'", "auto or a number"},
+    {{"-j18446744073709551616"}, "--jobs", "'18446744073709551616'", "auto or a number"},
+    {{"-j0", "-j2"}, "--jobs", "'0'", "auto or a number"},
     /* values that are missing, or not wanted */
     {{"-o"}, "-o", "", "needs a value"},
     {{"--offset"}, "--offset", "", "needs a value"},
@@ -358,6 +417,13 @@ static const struct {
     {{"--seek"}, "--seek", "", "needs a value"},
     {{"--engine"}, "--engine", "", "needs a value"},
     {{"--stats"}, "--stats", "", "needs a value"},
+    {{"--reflink"}, "--reflink", "", "needs a value"},
+    {{"--jobs"}, "--jobs", "", "needs a value"},
+    {{"-j"}, "-j", "", "needs a value"},
+    {{"--sync=1"}, "--sync=1", "", "takes no value"},
+    {{"--no-cache=1"}, "--no-cache=1", "", "takes no value"},
+    {{"--stable=1"}, "--stable=1", "", "takes no value"},
+    {{"--explain=all"}, "--explain=all", "", "takes no value"},
     {{"--exact=1"}, "--exact=1", "", "takes no value"},
     {{"--append=yes"}, "--append=yes", "", "takes no value"},
     /* options that there are not; no abbreviations */
@@ -369,6 +435,8 @@ static const struct {
     {{"--Offset=5"}, "--Offset=5", "", "unknown option"},
     {{"--ver"}, "--ver", "", "unknown option"},
     {{"--hel"}, "--hel", "", "unknown option"},
+    {{"--job=2"}, "--job=2", "", "unknown option"},
+    {{"--cache"}, "--cache", "", "unknown option"},
     {{"-q"}, "-q", "", "unknown option"},
     {{"-X"}, "-X", "", "unknown option"},
     {{"-?"}, "-?", "", "unknown option"},
@@ -554,13 +622,20 @@ END_TEST
 START_TEST(help_and_usage_name_every_option)
 {
     static const char *const names[] = {
-        "-r, --range=RANGE", "--record=SIZE",     "--field=A:B",
-        "--shard=K/N",       "--align=SIZE",      "-k, --keep-offset",
-        "-o, --offset=POS",  "-l, --length=SIZE", "-e, --end=POS",
-        "-x, --exact",       "--seek=POS",        "-a, --append",
-        "--truncate",        "-n, --no-clobber",  "--engine=NAME",
-        "--stats=json",      "-v, --verbose",     "--help",
-        "--usage",           "--version",         "[SOURCE [TARGET]]",
+        "-r, --range=RANGE", "--record=SIZE",
+        "--field=A:B",       "--shard=K/N",
+        "--align=SIZE",      "-k, --keep-offset",
+        "-o, --offset=POS",  "-l, --length=SIZE",
+        "-e, --end=POS",     "-x, --exact",
+        "--seek=POS",        "-a, --append",
+        "--truncate",        "-n, --no-clobber",
+        "--engine=NAME",     "--stats=json",
+        "-v, --verbose",     "--help",
+        "--usage",           "--version",
+        "[SOURCE [TARGET]]", "--reflink=WHEN",
+        "-j, --jobs=N",      "--stable",
+        "--explain",         "--sync",
+        "--no-cache",
     };
     char *help = information(informing[0]);
     char *usage = information(informing[1]);

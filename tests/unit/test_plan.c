@@ -9,6 +9,7 @@
 #include "engine.h"
 
 #include <errno.h>
+#include <linux/magic.h>
 
 /* Ends. All of them may be read and written, unless a row says otherwise. */
 #define MODES .readable = true, .writable = true
@@ -40,8 +41,8 @@
 
 #define GIB ((uint64_t)1 << 30)
 
-/* As in plan.c, which has the measurements: shorter pieces are gathered in memory, and longer ones
- * of a stream are copied one by one. */
+/* As in choice.c and plan.c, which have the measurements: shorter pieces are gathered in memory,
+ * and longer ones of a stream are copied one by one. */
 #define GATHER_BELOW_BYTES ((uint64_t)4096)
 #define PIECEWISE_BYTES    ((uint64_t)256 * 1024)
 
@@ -308,6 +309,75 @@ static const struct {
      ZS_ERROR_REFUSED, "--engine", "splice", 0, "cannot append"},
     {{TO_FILE, ENGINE(ZS_ENGINE_SPLICE)}, {STREAM(ZS_KIND_TERMINAL)}, {ABSENT},
      ZS_ERROR_REFUSED, "--engine", "splice", 0, "terminal"},
+    /* streams keep nothing that could be synced */
+    {{TO_STDOUT, .sync = true}, {REGULAR(10, 1)}, {PIPE(2)},
+     ZS_ERROR_REFUSED, "stdout", "--sync", 0, "a pipe keeps no bytes"},
+    {{TO_FILE, .sync = true}, {REGULAR(10, 1)}, {STREAM(ZS_KIND_CHARACTER)},
+     ZS_ERROR_REFUSED, "out", "--sync", 0, "a character device keeps no bytes"},
+    /* references where copies are wanted */
+    {{TO_STDOUT, .stable = true, ENGINE(ZS_ENGINE_SPLICE)}, {REGULAR(10, 1)}, {PIPE(2)},
+     ZS_ERROR_REFUSED, "--engine", "splice", 0, "--stable wants copies"},
+    {{TO_STDOUT, .stable = true, ENGINE(ZS_ENGINE_SENDFILE)}, {REGULAR(10, 1)},
+     {STREAM(ZS_KIND_SOCKET)},
+     ZS_ERROR_REFUSED, "--engine", "sendfile", 0, "--stable wants copies"},
+    /* copy-range between two files only */
+    {{TO_STDOUT, ENGINE(ZS_ENGINE_COPY_RANGE)}, {REGULAR(10, 1)}, {PIPE(2)},
+     ZS_ERROR_REFUSED, "--engine", "copy-range", 0, "both ends must be regular files"},
+    {{TO_FILE, ENGINE(ZS_ENGINE_COPY_RANGE)}, {BLOCK(GIB, 1)}, {ABSENT},
+     ZS_ERROR_REFUSED, "--engine", "copy-range", 0, "both ends must be regular files"},
+    {{TO_FILE, ENGINE(ZS_ENGINE_COPY_RANGE)}, {PROC_FILE}, {ABSENT},
+     ZS_ERROR_REFUSED, "--engine", "copy-range", 0, "both ends must be regular files"},
+    {{TO_FILE, ENGINE(ZS_ENGINE_COPY_RANGE), .append = true}, {REGULAR(10, 1)}, {ABSENT},
+     ZS_ERROR_REFUSED, "--engine", "copy-range", 0, "cannot append"},
+    /* blocks that must be shared, and cannot be */
+    {{TO_FILE, .reflink = ZS_REFLINK_ALWAYS}, {PIPE(1)}, {ABSENT},
+     ZS_ERROR_REFUSED, "out", "--reflink=always", 0, "only regular files share blocks"},
+    {{TO_STDOUT, .reflink = ZS_REFLINK_ALWAYS}, {REGULAR(10, 1)}, {PIPE(2)},
+     ZS_ERROR_REFUSED, "stdout", "--reflink=always", 0, "only regular files share blocks"},
+    {{TO_FILE, .reflink = ZS_REFLINK_ALWAYS}, {BLOCK(GIB, 1)}, {ABSENT},
+     ZS_ERROR_REFUSED, "out", "--reflink=always", 0, "only regular files share blocks"},
+    {{TO_FILE, .reflink = ZS_REFLINK_ALWAYS}, {PROC_FILE}, {ABSENT},
+     ZS_ERROR_REFUSED, "out", "--reflink=always", 0, "only regular files share blocks"},
+    {{TO_FILE, .reflink = ZS_REFLINK_ALWAYS, END_BACK(5)}, {PIPE(1)}, {ABSENT},
+     ZS_ERROR_REFUSED, "out", "--reflink=always", 0, "only regular files share blocks"},
+    {{TO_FILE, .reflink = ZS_REFLINK_ALWAYS, BACKWARD(5)}, {PIPE(1)}, {ABSENT},
+     ZS_ERROR_REFUSED, "out", "--reflink=always", 0, "only regular files share blocks"},
+    {{TO_FILE, .reflink = ZS_REFLINK_ALWAYS, .append = true}, {REGULAR(10, 1)}, {ABSENT},
+     ZS_ERROR_REFUSED, "out", "--reflink=always", 0, "appended cannot be shared"},
+    {{TO_FILE, .reflink = ZS_REFLINK_ALWAYS},
+     {REGULAR(10, 1), .filesystem = EXT4_SUPER_MAGIC}, {ABSENT},
+     ZS_ERROR_REFUSED, "out", "--reflink=always", 0, "file system cannot share blocks"},
+    {{TO_FILE, .reflink = ZS_REFLINK_ALWAYS}, {REGULAR(10, 1), .shares_nothing = true}, {ABSENT},
+     ZS_ERROR_REFUSED, "out", "--reflink=always", 0, "file system cannot share blocks"},
+    {{TO_FILE, .reflink = ZS_REFLINK_ALWAYS}, {REGULAR(10, 1), .device = 1},
+     {REGULAR(10, 2), .device = 2},
+     ZS_ERROR_REFUSED, "out", "--reflink=always", 0, "on two file systems"},
+    {{TO_FILE, .reflink = ZS_REFLINK_ALWAYS, ENGINE(ZS_ENGINE_BUFFER)}, {REGULAR(10, 1)}, {ABSENT},
+     ZS_ERROR_REFUSED, "out", "--reflink=always", 0, "another engine is wanted"},
+    {{TO_FILE, .reflink = ZS_REFLINK_ALWAYS, OFFSET(1)}, {REGULAR(GIB, 1), .block_bytes = 4096},
+     {ABSENT},
+     ZS_ERROR_REFUSED, "out", "--reflink=always", 0, "no block of 4096 bytes can be shared"},
+    {{TO_FILE, .reflink = ZS_REFLINK_ALWAYS, LENGTH(511)}, {REGULAR(GIB, 1), .block_bytes = 512},
+     {ABSENT},
+     ZS_ERROR_REFUSED, "out", "--reflink=always", 0, "no block of 512 bytes can be shared"},
+    {{TO_FILE, .reflink = ZS_REFLINK_ALWAYS, RECORD(4096), RANGES(STEPS(0, GIB, 8192))},
+     {REGULAR(GIB, 1), .block_bytes = 4096}, {ABSENT},
+     ZS_ERROR_REFUSED, "out", "--reflink=always", 0, "can be shared"},
+    /* by the engine: all of it, or nothing */
+    {{TO_FILE, ENGINE(ZS_ENGINE_REFLINK), LENGTH(8 * 4096 + 1)},
+     {REGULAR(GIB, 1), .block_bytes = 4096}, {ABSENT},
+     ZS_ERROR_REFUSED, "--engine", "reflink", 0, "whole blocks of 4096 bytes only"},
+    {{TO_FILE, ENGINE(ZS_ENGINE_REFLINK), RANGES(SPAN(0, 4096), SPAN(5, 6))},
+     {REGULAR(GIB, 1), .block_bytes = 4096}, {ABSENT},
+     ZS_ERROR_REFUSED, "--engine", "reflink", 0, "whole blocks of 4096 bytes only"},
+    {{TO_FILE, ENGINE(ZS_ENGINE_REFLINK)}, {REGULAR(10, 1), .filesystem = TMPFS_MAGIC}, {ABSENT},
+     ZS_ERROR_REFUSED, "out", "--engine=reflink", 0, "file system cannot share blocks"},
+    {{TO_FILE, ENGINE(ZS_ENGINE_REFLINK)}, {PIPE(1)}, {ABSENT},
+     ZS_ERROR_REFUSED, "out", "--engine=reflink", 0, "only regular files share blocks"},
+    {{TO_FILE, ENGINE(ZS_ENGINE_REFLINK), .append = true}, {REGULAR(10, 1)}, {ABSENT},
+     ZS_ERROR_REFUSED, "out", "--engine=reflink", 0, "appended cannot be shared"},
+    {{TO_FILE, ENGINE(ZS_ENGINE_REFLINK), .reflink = ZS_REFLINK_NEVER}, {REGULAR(10, 1)}, {ABSENT},
+     ZS_ERROR_REFUSED, "out", "--engine=reflink", 0, "--reflink=never"},
     /* clang-format on */
 };
 
@@ -687,7 +757,7 @@ static const struct {
       .target_position = (uint64_t)INT64_MAX - 10}},
     {"the largest file",
      {TO_FILE},
-     {REGULAR(INT64_MAX, 1)},
+     {REGULAR(INT64_MAX, 1), .filesystem = EXT4_SUPER_MAGIC},
      {ABSENT},
      {EXPECT_RANGE(0, INT64_MAX), .reserve_bytes = INT64_MAX, .placement = ZS_PLACE_WHOLE}},
     /* the same file, but not the same bytes */
@@ -814,7 +884,9 @@ END_TEST
 
 #define SMALL (128 * 1024)
 
-static const struct zs_facts files[] = {{REGULAR(GIB, 1)}, {BLOCK(GIB, 1)}};
+/* On a file system that shares no blocks; the others are below. */
+static const struct zs_facts files[] = {{REGULAR(GIB, 1), .filesystem = EXT4_SUPER_MAGIC},
+                                        {BLOCK(GIB, 1)}};
 
 static const struct zs_facts streams[] = {{PIPE(1)},
                                           {STREAM(ZS_KIND_SOCKET)},
@@ -1005,7 +1077,8 @@ START_TEST(a_stream_that_is_held_is_copied_like_a_file_but_never_referred_to)
             struct zs_options forced = {TO_FILE, END_BACK(5), ENGINE((enum zs_engine_id)id)};
             struct zs_facts end = orders[_i].target;
             bool refers = id == SPLICE || id == SENDFILE;
-            bool can = !(zs_facts_is_stream(&end) && refers) &&
+            /* The file that holds it is no file of a file system that shares. */
+            bool can = id != ZS_ENGINE_REFLINK && !(zs_facts_is_stream(&end) && refers) &&
                        zs_engines[id]->refuse(&files[0], &end) == NULL;
             ck_assert_int_eq(is_planned(&forced, &streams[s], &end), can);
         }
@@ -1027,7 +1100,8 @@ START_TEST(a_forced_engine_copies_a_stream_piece_by_piece_unless_it_gathers)
                                      ENGINE((enum zs_engine_id)id)};
             struct zs_facts end = orders[_i].target;
             end.append |= orders[_i].append;
-            bool can = zs_engines[id]->refuse(sources[s], &end) == NULL;
+            /* Pieces with gaps between them are no blocks. */
+            bool can = id != ZS_ENGINE_REFLINK && zs_engines[id]->refuse(sources[s], &end) == NULL;
             ck_assert_int_eq(is_planned(&row, sources[s], &orders[_i].target), can);
             if (!can)
                 continue;
@@ -1058,10 +1132,21 @@ START_TEST(engines_are_ordered_by_the_kinds_of_both_ends)
 }
 END_TEST
 
-/* Whatever auto tries, the user may force, and nothing else. */
+static const struct zs_facts sharing_file = {REGULAR(GIB, 1), .filesystem = XFS_SUPER_MAGIC,
+                                             .block_bytes = 4096};
+static const struct zs_facts server_file = {REGULAR(GIB, 1), .filesystem = FUSE_SUPER_MAGIC};
+
+static bool is_regular(const struct zs_facts *facts)
+{
+    return facts->kind == ZS_KIND_REGULAR || facts->kind == ZS_KIND_NONE;
+}
+
+/* Whatever auto tries, the user may force, and nothing else; but copy-range, which auto leaves to
+ * files of a server, between any two files. */
 START_TEST(an_engine_may_be_forced_exactly_where_auto_would_try_it)
 {
-    const struct zs_facts *sources[] = {&files[0], &files[1], &streams[0], &streams[4], &terminal};
+    const struct zs_facts *sources[] = {&files[0], &files[1],     &streams[0], &streams[4],
+                                        &terminal, &sharing_file, &server_file};
 
     for (int s = 0; s < ROWS(sources); s++) {
         struct zs_options row = {TO_FILE, LENGTH(GIB), .append = orders[_i].append};
@@ -1074,6 +1159,11 @@ START_TEST(an_engine_may_be_forced_exactly_where_auto_would_try_it)
         for (size_t i = 0; i < automatic.parts[0].engine_count; i++)
             tried[automatic.parts[0].engines[i]] = true;
         zs_plan_free(&automatic);
+        bool appends = orders[_i].append || orders[_i].target.append;
+        tried[ZS_ENGINE_COPY_RANGE] = sources[s]->kind == ZS_KIND_REGULAR && sources[s]->sized &&
+                                      is_regular(&orders[_i].target) && !appends;
+        ck_assert_int_eq(tried[ZS_ENGINE_REFLINK],
+                         sources[s] == &sharing_file && tried[ZS_ENGINE_COPY_RANGE]);
 
         for (int id = 0; id < ZS_ENGINE_COUNT; id++) {
             struct zs_plan plan;
@@ -1090,6 +1180,407 @@ START_TEST(an_engine_may_be_forced_exactly_where_auto_would_try_it)
             zs_plan_free(&plan);
         }
     }
+}
+END_TEST
+
+/* What is not for every file system, or not for every target */
+
+START_TEST(a_servers_file_is_first_copied_by_the_server)
+{
+    static const enum zs_engine_id to_file[] = {
+        ZS_ENGINE_COPY_RANGE, SPLICE, MAP, SENDFILE, BUFFER, NO_MORE};
+    bool appends = orders[_i].append || orders[_i].target.append;
+    bool regular = is_regular(&orders[_i].target) && !appends;
+    static const uint64_t lengths[] = {1, SMALL, SMALL + 1, GIB};
+
+    for (int l = 0; l < ROWS(lengths); l++) {
+        struct zs_options row = {TO_FILE, LENGTH(lengths[l]), .append = orders[_i].append};
+        struct planned planned;
+        const struct zs_part *part = plan_one(&planned, &row, &server_file, &orders[_i].target);
+        if (regular)
+            expect_order(part, to_file, &server_file, &orders[_i].target);
+        for (size_t i = 0; i < part->engine_count; i++)
+            ck_assert_int_eq(part->engines[i] == ZS_ENGINE_COPY_RANGE, regular && i == 0);
+        zs_plan_free(&planned.plan);
+    }
+}
+END_TEST
+
+/* Copies only, where somebody else reads; what is kept at a position is a copy anyway. */
+START_TEST(stable_leaves_to_streams_the_engines_that_copy)
+{
+    static const enum zs_engine_id copying[] = {MAP, BUFFER, NO_MORE};
+    static const enum zs_engine_id buffering[] = {BUFFER, NO_MORE};
+    const struct zs_facts *const sources[] = {&files[0], &files[1], &streams[0], &streams[4]};
+    bool flows = zs_facts_is_stream(&orders[_i].target);
+
+    for (int s = 0; s < ROWS(sources); s++) {
+        struct zs_options row = {TO_FILE, LENGTH(GIB), .append = orders[_i].append, .stable = true};
+        struct planned planned;
+        const struct zs_part *part = plan_one(&planned, &row, sources[s], &orders[_i].target);
+        const enum zs_engine_id *usual = s < 2 ? orders[_i].large_file : orders[_i].stream;
+        expect_order(part, flows ? (s < 2 ? copying : buffering) : usual, sources[s],
+                     &orders[_i].target);
+        zs_plan_free(&planned.plan);
+
+        for (int id = 0; id < ZS_ENGINE_COUNT; id++) {
+            struct zs_options plain = {TO_FILE, LENGTH(GIB), .append = orders[_i].append,
+                                       ENGINE((enum zs_engine_id)id)};
+            struct zs_options stable = plain;
+            stable.stable = true;
+            bool can = is_planned(&plain, sources[s], &orders[_i].target);
+            bool copies = zs_engines[id]->copies;
+            ck_assert_int_eq(is_planned(&stable, sources[s], &orders[_i].target),
+                             can && (!flows || copies));
+        }
+    }
+}
+END_TEST
+
+START_TEST(sync_needs_a_target_that_keeps_bytes)
+{
+    struct zs_options row = {TO_FILE, .append = orders[_i].append, .sync = true};
+    struct zs_options options = complete(&row);
+    bool keeps = !zs_facts_is_stream(&orders[_i].target);
+    struct zs_plan plan;
+    struct zs_error error = {0};
+
+    int result = zs_plan_make(&options, &files[0], &orders[_i].target, &plan, &error);
+    ck_assert_int_eq(result, keeps ? 0 : -1);
+    if (keeps) {
+        ck_assert(plan.sync);
+    } else {
+        ck_assert_int_eq(error.kind, ZS_ERROR_REFUSED);
+        ck_assert_str_eq(error.object, "out");
+        ck_assert_str_eq(error.operation, "--sync");
+        ck_assert_ptr_nonnull(strstr(error.detail, zs_facts_kind_name(orders[_i].target.kind)));
+        ck_assert_ptr_nonnull(strstr(error.detail, "keeps no bytes"));
+    }
+    zs_plan_free(&plan);
+}
+END_TEST
+
+START_TEST(the_cache_can_be_given_back_wherever_the_bytes_go)
+{
+    for (int on = 0; on < 2; on++) {
+        struct zs_options row = {TO_FILE, .append = orders[_i].append, .no_cache = on};
+        struct planned planned;
+        (void)plan_one(&planned, &row, &files[0], &orders[_i].target);
+        ck_assert_int_eq(planned.plan.no_cache, on);
+        ck_assert(!planned.plan.sync);
+        zs_plan_free(&planned.plan);
+    }
+}
+END_TEST
+
+static const struct zs_facts cached_file = {REGULAR(GIB, 1), .filesystem = EXT4_SUPER_MAGIC,
+                                            .cached = true};
+
+/* Threads: of the options, as far as the part can make use of them. */
+START_TEST(a_part_has_the_jobs_that_it_can_use)
+{
+    static const unsigned allowed[] = {0, 1, 2, 64};
+
+    for (int i = 0; i < ROWS(allowed); i++) {
+        struct zs_options row = {TO_FILE, RANGES(SPAN(0, 1000), SPAN(0, GIB)), .jobs = allowed[i]};
+        struct zs_options options = complete(&row);
+        struct zs_facts target = {ABSENT};
+        struct zs_plan plan;
+        struct zs_error error = {0};
+        ck_assert_int_eq(zs_plan_make(&options, &cached_file, &target, &plan, &error), 0);
+        ck_assert_uint_eq(plan.parts[0].jobs, 1);
+        ck_assert_uint_eq(plan.parts[1].jobs, allowed[i] > 1 ? 2 : 1);
+        ck_assert_int_eq(plan.parts[1].engines[0], MAP);
+        for (size_t n = 0; n < plan.part_count; n++)
+            ck_assert_str_ne(plan.parts[n].why, "");
+        zs_plan_free(&plan);
+    }
+}
+END_TEST
+
+/* Sharing blocks: what is cut out of each range */
+
+#define MIB    ((uint64_t)1024 * 1024)
+#define BLOCK_ ((uint64_t)4096)
+
+#define ON_XFS(size, number)                                                                       \
+    REGULAR(size, number), .filesystem = XFS_SUPER_MAGIC, .block_bytes = BLOCK_
+
+/* Below, nothing is shared where the user leaves it open: as in plan.c. */
+#define SHARE_BYTES MIB
+
+struct section {
+    uint64_t start, length, target_position;
+    bool shareable;
+};
+
+static const struct {
+    const char *name;
+    struct zs_options options;
+    struct zs_facts source;
+    struct zs_facts target;
+    size_t count;
+    struct section sections[7];
+    uint64_t reserve_bytes;
+} cuts[] = {
+    /* clang-format off */
+    {"all of a file", {TO_FILE}, {ON_XFS(8 * MIB, 1)}, {ABSENT},
+     1, {{0, 8 * MIB, 0, true}}, 0},
+    {"all of a file that ends within a block", {TO_FILE}, {ON_XFS(8 * MIB + 123, 1)}, {ABSENT},
+     1, {{0, 8 * MIB + 123, 0, true}}, 0},
+    {"the blocks of a slice that ends before", {TO_FILE, LENGTH(4 * MIB + 5)},
+     {ON_XFS(8 * MIB, 1)}, {ABSENT},
+     2, {{0, 4 * MIB, 0, true}, {4 * MIB, 5, 4 * MIB, false}}, 0},
+    {"from a block on", {TO_FILE, OFFSET(BLOCK_)}, {ON_XFS(8 * MIB, 1)}, {ABSENT},
+     1, {{BLOCK_, 8 * MIB - BLOCK_, 0, true}}, 0},
+    {"from within a block on there is none", {TO_FILE, OFFSET(1)}, {ON_XFS(8 * MIB, 1)}, {ABSENT},
+     1, {{1, 8 * MIB - 1, 0, false}}, 8 * MIB - 1},
+    {"unless the target has it there, too", {TO_FILE, OFFSET(1), SEEK(1)},
+     {ON_XFS(8 * MIB, 1)}, {ABSENT},
+     2, {{1, BLOCK_ - 1, 1, false}, {BLOCK_, 8 * MIB - BLOCK_, BLOCK_, true}}, 0},
+    {"both edges", {TO_FILE, OFFSET(100), LENGTH(4 * MIB), SEEK(3 * BLOCK_ + 100)},
+     {ON_XFS(8 * MIB, 1)}, {ABSENT},
+     3, {{100, BLOCK_ - 100, 3 * BLOCK_ + 100, false},
+         {BLOCK_, 4 * MIB - BLOCK_, 4 * BLOCK_, true},
+         {4 * MIB, 100, 4 * MIB + 3 * BLOCK_, false}}, 0},
+    {"both edges, one byte each", {TO_FILE, OFFSET(BLOCK_ - 1), LENGTH(4 * MIB + 2), SEEK(BLOCK_ - 1)},
+     {ON_XFS(8 * MIB, 1)}, {ABSENT},
+     3, {{BLOCK_ - 1, 1, BLOCK_ - 1, false},
+         {BLOCK_, 4 * MIB, BLOCK_, true},
+         {4 * MIB + BLOCK_, 1, 4 * MIB + BLOCK_, false}}, 0},
+    {"positions that differ by half a block", {TO_FILE, OFFSET(2048), LENGTH(4 * MIB)},
+     {ON_XFS(8 * MIB, 1)}, {ABSENT},
+     1, {{2048, 4 * MIB, 0, false}}, 4 * MIB},
+    {"larger blocks", {TO_FILE, OFFSET(64 * 1024), SEEK(0)},
+     {REGULAR(8 * MIB, 1), .filesystem = XFS_SUPER_MAGIC, .block_bytes = 128 * 1024}, {ABSENT},
+     1, {{64 * 1024, 8 * MIB - 64 * 1024, 0, false}}, 8 * MIB - 64 * 1024},
+    {"blocks of a size that is not known are of 4 KiB", {TO_FILE, LENGTH(4 * MIB + 5)},
+     {REGULAR(8 * MIB, 1), .filesystem = XFS_SUPER_MAGIC}, {ABSENT},
+     2, {{0, 4 * MIB, 0, true}, {4 * MIB, 5, 4 * MIB, false}}, 0},
+    {"an inherited source counts from where it stands", {TO_FILE, OFFSET(BLOCK_ - 50)},
+     {ON_XFS(8 * MIB, 1), .position = 50}, {ABSENT},
+     1, {{BLOCK_ - 50, 8 * MIB - BLOCK_, 0, true}}, 0},
+    {"an inherited target, too", {TO_STDOUT, OFFSET(50)}, {ON_XFS(8 * MIB, 1)},
+     {ON_XFS(50, 2), .position = 50},
+     2, {{50, BLOCK_ - 50, 50, false}, {BLOCK_, 8 * MIB - BLOCK_, BLOCK_, true}}, 0},
+    /* the last block, which is not full */
+    {"the end of both files", {TO_FILE, OFFSET(BLOCK_), SEEK(2 * BLOCK_)},
+     {ON_XFS(8 * MIB + 123, 1)}, {ON_XFS(20, 2)},
+     1, {{BLOCK_, 8 * MIB + 123 - BLOCK_, 2 * BLOCK_, true}}, 0},
+    {"exactly over the target's end", {TO_FILE, SEEK(0)},
+     {ON_XFS(8 * MIB + 123, 1)}, {ON_XFS(8 * MIB + 123, 2)},
+     1, {{0, 8 * MIB + 123, 0, true}}, 0},
+    {"a target that is longer", {TO_FILE, SEEK(0)},
+     {ON_XFS(8 * MIB + 123, 1)}, {ON_XFS(8 * MIB + 124, 2)},
+     2, {{0, 8 * MIB, 0, true}, {8 * MIB, 123, 8 * MIB, false}}, 0},
+    {"a target that is longer, and emptied", {TO_FILE},
+     {ON_XFS(8 * MIB + 123, 1)}, {ON_XFS(20 * MIB, 2)},
+     1, {{0, 8 * MIB + 123, 0, true}}, 0},
+    {"a target that others write to", {TO_FILE, KEEP},
+     {ON_XFS(8 * MIB + 123, 1)}, {ABSENT},
+     2, {{0, 8 * MIB, 0, true}, {8 * MIB, 123, 8 * MIB, false}}, 0},
+    {"a slice that ends before the source", {TO_FILE, END(8 * MIB + 122)},
+     {ON_XFS(8 * MIB + 123, 1)}, {ABSENT},
+     2, {{0, 8 * MIB, 0, true}, {8 * MIB, 122, 8 * MIB, false}}, 0},
+    /* what is worth it */
+    {"just worth it", {TO_FILE, LENGTH(SHARE_BYTES)}, {ON_XFS(8 * MIB, 1)}, {ABSENT},
+     1, {{0, SHARE_BYTES, 0, true}}, 0},
+    {"just not worth it", {TO_FILE, LENGTH(SHARE_BYTES - 1)}, {ON_XFS(8 * MIB, 1)}, {ABSENT},
+     1, {{0, SHARE_BYTES - 1, 0, false}}, SHARE_BYTES - 1},
+    {"worth it for its blocks only", {TO_FILE, OFFSET(1), LENGTH(SHARE_BYTES + BLOCK_), SEEK(1)},
+     {ON_XFS(8 * MIB, 1)}, {ABSENT},
+     3, {{1, BLOCK_ - 1, 1, false}, {BLOCK_, SHARE_BYTES, BLOCK_, true},
+         {BLOCK_ + SHARE_BYTES, 1, BLOCK_ + SHARE_BYTES, false}}, 0},
+    {"a byte less", {TO_FILE, OFFSET(1), LENGTH(SHARE_BYTES + BLOCK_ - 2), SEEK(1)},
+     {ON_XFS(8 * MIB, 1)}, {ABSENT},
+     1, {{1, SHARE_BYTES + BLOCK_ - 2, 1, false}}, SHARE_BYTES + BLOCK_ - 2},
+    {"a block, if it is wanted", {TO_FILE, LENGTH(BLOCK_), .reflink = ZS_REFLINK_ALWAYS},
+     {ON_XFS(8 * MIB, 1)}, {ABSENT},
+     1, {{0, BLOCK_, 0, true}}, 0},
+    {"a short file, if it is wanted", {TO_FILE, .reflink = ZS_REFLINK_ALWAYS},
+     {ON_XFS(5, 1)}, {ABSENT},
+     1, {{0, 5, 0, true}}, 0},
+    {"a block, by the engine", {TO_FILE, LENGTH(BLOCK_), ENGINE(ZS_ENGINE_REFLINK)},
+     {ON_XFS(8 * MIB, 1)}, {ABSENT},
+     1, {{0, BLOCK_, 0, true}}, 0},
+    {"nothing, though it is wanted", {TO_FILE, LENGTH(0), .reflink = ZS_REFLINK_ALWAYS},
+     {ON_XFS(8 * MIB, 1)}, {ABSENT},
+     1, {{0, 0, 0, false}}, 0},
+    /* what is not */
+    {"never", {TO_FILE, .reflink = ZS_REFLINK_NEVER}, {ON_XFS(8 * MIB, 1)}, {ABSENT},
+     1, {{0, 8 * MIB, 0, false}}, 8 * MIB},
+    {"another engine", {TO_FILE, ENGINE(ZS_ENGINE_SPLICE)}, {ON_XFS(8 * MIB, 1)}, {ABSENT},
+     1, {{0, 8 * MIB, 0, false}}, 8 * MIB},
+    {"ext4", {TO_FILE}, {REGULAR(8 * MIB, 1), .filesystem = EXT4_SUPER_MAGIC}, {ABSENT},
+     1, {{0, 8 * MIB, 0, false}}, 8 * MIB},
+    {"a file system that was tried", {TO_FILE}, {ON_XFS(8 * MIB, 1), .shares_nothing = true},
+     {ABSENT}, 1, {{0, 8 * MIB, 0, false}}, 8 * MIB},
+    {"two file systems", {TO_FILE}, {ON_XFS(8 * MIB, 1), .device = 1},
+     {ON_XFS(9, 2), .device = 2},
+     1, {{0, 8 * MIB, 0, false}}, 8 * MIB},
+    {"two subvolumes", {TO_FILE},
+     {REGULAR(8 * MIB, 1), .filesystem = BTRFS_SUPER_MAGIC, .device = 1},
+     {REGULAR(9, 2), .filesystem = BTRFS_SUPER_MAGIC, .device = 2},
+     1, {{0, 8 * MIB, 0, true}}, 0},
+    {"a device", {TO_FILE}, {BLOCK(8 * MIB, 1)}, {ABSENT},
+     1, {{0, 8 * MIB, 0, false}}, 8 * MIB},
+    {"to a device", {TO_FILE}, {ON_XFS(8 * MIB, 1)}, {BLOCK(GIB, 2)},
+     1, {{0, 8 * MIB, 0, false}}, 8 * MIB},
+    {"to a pipe", {TO_STDOUT}, {ON_XFS(8 * MIB, 1)}, {PIPE(2)},
+     1, {{0, 8 * MIB, 0, false}}, 8 * MIB},
+    {"what is appended", {TO_FILE, .append = true}, {ON_XFS(8 * MIB, 1)}, {ON_XFS(BLOCK_, 2)},
+     1, {{0, 8 * MIB, BLOCK_, false}}, 8 * MIB},
+    {"by >>", {TO_STDOUT}, {ON_XFS(8 * MIB, 1)}, {ON_XFS(BLOCK_, 2), .append = true},
+     1, {{0, 8 * MIB, BLOCK_, false}}, 8 * MIB},
+    {"pieces", {TO_FILE, RANGES(STEPS(0, 8 * MIB, 2 * MIB)), RECORD(MIB)},
+     {ON_XFS(8 * MIB, 1)}, {ABSENT},
+     1, {{0, 4 * MIB, 0, false}}, 4 * MIB},
+    {"a stream", {TO_FILE, LENGTH(8 * MIB)}, {PIPE(1)}, {ABSENT},
+     1, {{0, 8 * MIB, 0, false}}, 0},
+    {"records that lie together", {TO_FILE, RECORD(100), LENGTH(4 * MIB)},
+     {ON_XFS(8 * MIB, 1)}, {ABSENT},
+     1, {{0, 4 * MIB, 0, true}}, 0},
+    /* several ranges */
+    {"each by itself", {TO_FILE, RANGES(SPAN(0, 2 * MIB), SPAN(100, 200), FROM(4 * MIB))},
+     {ON_XFS(8 * MIB, 1)}, {ABSENT},
+     3, {{0, 2 * MIB, 0, true}, {100, 100, 2 * MIB, false},
+         {4 * MIB, 4 * MIB, 2 * MIB + 100, false}}, 0},
+    {"each where it was", {TO_FILE, KEEP, RANGES(SPAN(4 * MIB - 1, 6 * MIB + 1), SPAN(0, 2 * MIB))},
+     {ON_XFS(8 * MIB, 1)}, {ABSENT},
+     4, {{4 * MIB - 1, 1, 4 * MIB - 1, false}, {4 * MIB, 2 * MIB, 4 * MIB, true},
+         {6 * MIB, 1, 6 * MIB, false}, {0, 2 * MIB, 0, true}}, 0},
+    {"with empty ones between them", {TO_FILE, RANGES(SPAN(5, 5), SPAN(0, 2 * MIB), SPAN(9, 9))},
+     {ON_XFS(8 * MIB, 1)}, {ABSENT},
+     3, {{5, 0, 0, false}, {0, 2 * MIB, 0, true}, {9, 0, 2 * MIB, false}}, 0},
+    {"a shard", {TO_FILE, KEEP, SHARD(2, 3), .selection.align_bytes = BLOCK_},
+     {ON_XFS(9 * MIB, 1)}, {ABSENT},
+     1, {{3 * MIB, 3 * MIB, 3 * MIB, true}}, 0},
+    /* within a file */
+    {"to another place of the file", {TO_FILE, LENGTH(2 * MIB), SEEK(4 * MIB)},
+     {ON_XFS(8 * MIB, 1)}, {ON_XFS(8 * MIB, 1)},
+     1, {{0, 2 * MIB, 4 * MIB, true}}, 0},
+    /* clang-format on */
+};
+
+static void expect_section(int row, const struct zs_part *part, const struct section *section)
+{
+    static const enum zs_engine_id any[] = {ZS_ENGINE_REFLINK, MAP, SPLICE, SENDFILE, BUFFER};
+    const struct zs_facts *source = &cuts[row].source;
+    enum zs_reflink reflink = cuts[row].options.reflink;
+
+    ck_assert_msg(part->range.start == section->start &&
+                      part->range.length_bytes == section->length &&
+                      part->target_position == section->target_position &&
+                      part->shareable == section->shareable,
+                  "%s: %ju bytes from %ju on to %ju, %s", cuts[row].name,
+                  (uintmax_t)part->range.length_bytes, (uintmax_t)part->range.start,
+                  (uintmax_t)part->target_position, part->shareable ? "shared" : "copied");
+    if (source->positioned)
+        ck_assert_uint_eq(part->source_position, source->position + section->start);
+    for (size_t i = 0; i < part->engine_count; i++) {
+        ck_assert(part->engines[i] != ZS_ENGINE_REFLINK || (i == 0 && part->shareable));
+        if (part->shareable && reflink == ZS_REFLINK_AUTO && !cuts[row].options.engine_forced &&
+            !cuts[row].options.keep_offset)
+            ck_assert_int_eq(part->engines[i], any[i]);
+    }
+    if (part->shareable) {
+        ck_assert_int_eq(part->engines[0], ZS_ENGINE_REFLINK);
+        bool only = reflink == ZS_REFLINK_ALWAYS || cuts[row].options.engine_forced;
+        ck_assert_int_eq(part->engine_count == 1, only);
+    }
+}
+
+START_TEST(whole_blocks_are_cut_out_to_be_shared)
+{
+    struct zs_options options = complete(&cuts[_i].options);
+    struct zs_plan plan;
+    struct zs_error error = {0};
+    bool shares = false;
+
+    int result = zs_plan_make(&options, &cuts[_i].source, &cuts[_i].target, &plan, &error);
+    ck_assert_msg(result == 0, "%s is refused: %s: %s", cuts[_i].name, error.object, error.detail);
+    ck_assert_msg(plan.part_count == cuts[_i].count, "%s: %zu parts", cuts[_i].name,
+                  plan.part_count);
+    for (size_t i = 0; i < plan.part_count; i++) {
+        expect_section(_i, &plan.parts[i], &cuts[_i].sections[i]);
+        shares |= cuts[_i].sections[i].shareable;
+    }
+    ck_assert_int_eq(plan.shares, shares);
+    ck_assert_uint_eq(plan.reserve_bytes, cuts[_i].reserve_bytes);
+    zs_plan_free(&plan);
+}
+END_TEST
+
+/* Every offset, length and target position of a few blocks: the parts are the slice, in order, and
+ * what is to be shared is whole blocks of both files, but for the one at the end of both. */
+static void expect_blocks(uint64_t offset, uint64_t length, uint64_t seek)
+{
+    enum { SMALL_BLOCK = 4, SIZE = 18, TARGET_SIZE = 14 };
+    static const struct zs_facts source = {REGULAR(SIZE, 1), .filesystem = XFS_SUPER_MAGIC,
+                                           .block_bytes = SMALL_BLOCK};
+    static const struct zs_facts target = {REGULAR(TARGET_SIZE, 2), .filesystem = XFS_SUPER_MAGIC,
+                                           .block_bytes = SMALL_BLOCK};
+    struct zs_options row = {TO_FILE, OFFSET(offset), LENGTH(length), SEEK(seek),
+                             .reflink = ZS_REFLINK_ALWAYS};
+    struct zs_options options = complete(&row);
+    struct zs_plan plan;
+    struct zs_error error = {0};
+    bool can = false;
+    uint64_t end = offset + length;
+
+    /* A block is shared exactly if it lies whole in the slice, in both files. */
+    for (uint64_t at = 0; at < SIZE && offset % SMALL_BLOCK == seek % SMALL_BLOCK;
+         at += SMALL_BLOCK)
+        can |= at >= offset && (at + SMALL_BLOCK <= end ||
+                                (end == SIZE && at < end && seek + length >= TARGET_SIZE));
+    int result = zs_plan_make(&options, &source, &target, &plan, &error);
+    ck_assert_msg((result == 0) == (can || length == 0), "[%ju, %ju) to %ju: %d", (uintmax_t)offset,
+                  (uintmax_t)end, (uintmax_t)seek, result);
+    uint64_t next = offset;
+    for (size_t i = 0; i < plan.part_count && result == 0; i++) {
+        const struct zs_part *part = &plan.parts[i];
+        uint64_t behind = next + part->range.length_bytes;
+        ck_assert_uint_eq(part->source_position, next);
+        ck_assert_uint_eq(part->target_position, next - offset + seek);
+        ck_assert(!part->shareable || next % SMALL_BLOCK == 0);
+        ck_assert(!part->shareable || behind % SMALL_BLOCK == 0 ||
+                  (behind == SIZE && behind - offset + seek >= TARGET_SIZE));
+        ck_assert(part->shareable || part->range.length_bytes < SMALL_BLOCK || !can);
+        next = behind;
+    }
+    if (result == 0)
+        ck_assert_uint_eq(next, end);
+    zs_plan_free(&plan);
+}
+
+START_TEST(every_small_slice_is_cut_at_its_blocks)
+{
+    for (uint64_t length = 0; length <= 18 - (uint64_t)_i; length++) {
+        for (uint64_t seek = 0; seek <= 20; seek++)
+            expect_blocks((uint64_t)_i, length, seek);
+    }
+}
+END_TEST
+
+/* A plan that wanted to share, again, when it was found that these files do not. */
+START_TEST(what_cannot_be_shared_is_planned_again_as_a_copy)
+{
+    struct zs_options row = {TO_FILE, OFFSET(100), SEEK(100)};
+    struct zs_options options = complete(&row);
+    struct zs_facts source = {ON_XFS(8 * MIB, 1)}, target = {ABSENT};
+    struct zs_plan plan;
+    struct zs_error error = {0};
+
+    ck_assert_int_eq(zs_plan_make(&options, &source, &target, &plan, &error), 0);
+    ck_assert(plan.shares);
+    ck_assert_uint_eq(plan.part_count, 2);
+    source.shares_nothing = true;
+    ck_assert_int_eq(zs_plan_remake(&plan, &source, &target, &error), 0);
+    ck_assert(!plan.shares);
+    ck_assert_uint_eq(plan.part_count, 1);
+    ck_assert_uint_eq(plan.parts[0].range.length_bytes, 8 * MIB - 100);
+    ck_assert_uint_eq(plan.reserve_bytes, 8 * MIB - 100);
+    zs_plan_free(&plan);
 }
 END_TEST
 
@@ -1150,7 +1641,7 @@ static const struct {
      {REGULAR(10, 1)}, {BLOCK(GIB, 2)},
      2, {{8, 2, 8, GIB - 3}, {9, 1, 9, GIB - 1}}, GIB - 3, 3, false},
     {"up to the last position", {TO_FILE, RANGES(FROM(0), SPAN(0, 0))},
-     {REGULAR(INT64_MAX, 1)}, {ABSENT},
+     {REGULAR(INT64_MAX, 1), .filesystem = EXT4_SUPER_MAGIC}, {ABSENT},
      2, {{0, INT64_MAX, 0, 0}, {0, 0, 0, INT64_MAX}}, 0, INT64_MAX, false},
     {"as many bytes as 64 bits count", {TO_STDOUT, RANGES(FROM(0), FROM(1))},
      {BLOCK(1ULL << 63, 1)}, {PIPE(2)},
@@ -1440,5 +1931,17 @@ int main(void)
     add_rows(engines, pieces_with_gaps_have_engines_of_their_own, orders);
     add_rows(engines, a_stream_that_is_held_is_copied_like_a_file_but_never_referred_to, orders);
     add_rows(engines, a_forced_engine_copies_a_stream_piece_by_piece_unless_it_gathers, orders);
+    add_rows(engines, a_servers_file_is_first_copied_by_the_server, orders);
+    add_rows(engines, stable_leaves_to_streams_the_engines_that_copy, orders);
+    tcase_add_test(engines, a_part_has_the_jobs_that_it_can_use);
+
+    TCase *device = add_case(suite, "device");
+    add_rows(device, sync_needs_a_target_that_keeps_bytes, orders);
+    add_rows(device, the_cache_can_be_given_back_wherever_the_bytes_go, orders);
+
+    TCase *sharing = add_case(suite, "sharing");
+    add_rows(sharing, whole_blocks_are_cut_out_to_be_shared, cuts);
+    tcase_add_loop_test(sharing, every_small_slice_is_cut_at_its_blocks, 0, 19);
+    tcase_add_test(sharing, what_cannot_be_shared_is_planned_again_as_a_copy);
     return run_pure_suite(suite);
 }

@@ -53,17 +53,20 @@ START_TEST(a_run_that_did_nothing)
 
     ck_assert_str_eq(json, "{\"version\":#,\"source\":\"-\",\"target\":\"-\",\"bytes\":0,"
                            "\"seconds\":0.000000000,\"bytes_per_second\":0,\"ranges\":0,"
-                           "\"user_copied_bytes\":0,\"engines\":{},\"refused\":{}," MEMORY
-                           "\"complete\":false,\"exit_status\":2}\n");
+                           "\"shared_bytes\":0,\"user_copied_bytes\":0,\"jobs\":1,\"engines\":{},"
+                           "\"refused\":{}," MEMORY "\"complete\":false,\"exit_status\":2}\n");
     free(json);
 }
 END_TEST
 
 static const struct zs_stats busy = {
-    .engines = {[ZS_ENGINE_SPLICE] = {.refused = true, .refused_code = EINVAL},
+    .engines = {[ZS_ENGINE_REFLINK] = {.bytes = 65536, .calls = 1},
+                [ZS_ENGINE_COPY_RANGE] = {.calls = 1, .refused = true, .refused_code = EXDEV},
+                [ZS_ENGINE_SPLICE] = {.refused = true, .refused_code = EINVAL},
                 [ZS_ENGINE_SENDFILE] = {.bytes = 4096, .calls = 2, .refused = true},
                 [ZS_ENGINE_MAP_WRITE] = {.calls = 1, .refused = true, .refused_code = EACCES},
                 [ZS_ENGINE_BUFFER] = {.bytes = UINT64_MAX, .calls = 18}},
+    .jobs = 2,
     .user_copied_bytes = 905,
 };
 
@@ -78,14 +81,15 @@ START_TEST(a_run_that_tried_everything)
                                .stats = &busy};
     char *json = masked_json(&report);
 
-    ck_assert_str_eq(json,
-                     "{\"version\":#,\"source\":\"in\",\"target\":\"out\",\"bytes\":5001,"
-                     "\"seconds\":2.000000001,\"bytes_per_second\":2500,\"ranges\":17,"
-                     "\"user_copied_bytes\":905,"
-                     "\"engines\":{\"sendfile\":{\"bytes\":4096,\"calls\":2},"
-                     "\"buffer\":{\"bytes\":18446744073709551615,\"calls\":18}},"
-                     "\"refused\":{\"splice\":\"EINVAL\",\"sendfile\":null,\"map-write\":\"EACCES\""
-                     "}," MEMORY "\"complete\":true,\"exit_status\":0}\n");
+    ck_assert_str_eq(
+        json, "{\"version\":#,\"source\":\"in\",\"target\":\"out\",\"bytes\":5001,"
+              "\"seconds\":2.000000001,\"bytes_per_second\":2500,\"ranges\":17,"
+              "\"shared_bytes\":65536,\"user_copied_bytes\":905,\"jobs\":2,"
+              "\"engines\":{\"reflink\":{\"bytes\":65536,\"calls\":1},"
+              "\"sendfile\":{\"bytes\":4096,\"calls\":2},"
+              "\"buffer\":{\"bytes\":18446744073709551615,\"calls\":18}},"
+              "\"refused\":{\"copy-range\":\"EXDEV\",\"splice\":\"EINVAL\",\"sendfile\":null,"
+              "\"map-write\":\"EACCES\"}," MEMORY "\"complete\":true,\"exit_status\":0}\n");
     free(json);
 }
 END_TEST
@@ -225,6 +229,25 @@ START_TEST(the_larger_sample_of_anonymous_memory_is_reported)
 }
 END_TEST
 
+/* What is shared is what reflink put into the target; no count of threads is one thread. */
+START_TEST(shared_bytes_and_jobs_are_numbers_of_their_own)
+{
+    static const unsigned jobs[] = {0, 1, 2, 7};
+
+    for (int i = 0; i < ROWS(jobs); i++) {
+        struct zs_stats stats = {
+            .jobs = jobs[i],
+            .engines = {
+                [ZS_ENGINE_REFLINK] = {.bytes = UINT64_MAX}, [ZS_ENGINE_SPLICE] = {.bytes = 77}}};
+        struct zs_report report = {.source = "-", .target = "-", .stats = &stats};
+        char *json = printed(zs_report_json, &report);
+        ck_assert_uint_eq(number_of(json, "shared_bytes"), UINT64_MAX);
+        ck_assert_uint_eq(number_of(json, "jobs"), jobs[i] > 0 ? jobs[i] : 1);
+        free(json);
+    }
+}
+END_TEST
+
 static const struct {
     uint64_t bytes;
     uint64_t nanoseconds;
@@ -259,7 +282,8 @@ START_TEST(the_summary_names_the_engines_that_moved_bytes)
     struct zs_report report = {.bytes = 1, .nanoseconds = 1000000000, .stats = &busy};
     char *line = printed(zs_report_summary, &report);
 
-    ck_assert_str_eq(line, "zslice: 1 bytes (1 B) in 1.000000 s, 1 B/s, by sendfile, buffer\n");
+    ck_assert_str_eq(line,
+                     "zslice: 1 bytes (1 B) in 1.000000 s, 1 B/s, by reflink, sendfile, buffer\n");
     free(line);
 }
 END_TEST
@@ -273,6 +297,7 @@ int main(void)
     add_rows(json, a_name_is_a_json_string, names);
     add_rows(json, the_object_parses_whatever_the_names_are, names);
     tcase_add_test(json, the_larger_sample_of_anonymous_memory_is_reported);
+    tcase_add_test(json, shared_bytes_and_jobs_are_numbers_of_their_own);
 
     TCase *summary = add_case(suite, "summary");
     add_rows(summary, the_summary_is_one_line, summaries);

@@ -1065,6 +1065,228 @@ START_TEST(a_position_that_no_file_has_cannot_be_moved_to)
 }
 END_TEST
 
+/* --sync. fsync(2) and fdatasync(2) are written down, and fail when they are told to. */
+
+static struct {
+    struct {
+        bool data; /* fdatasync(2) */
+        dev_t device;
+        ino_t inode;
+        uint64_t size;
+    } calls[8];
+    int count;
+    int fails_at; /* this call, from 1 on; 0: none */
+    int code;
+} syncs;
+
+static int write_down(int fd, bool data)
+{
+    struct stat status;
+
+    ck_assert_int_eq(fstat(fd, &status), 0);
+    ck_assert_int_lt(syncs.count, ROWS(syncs.calls));
+    syncs.calls[syncs.count].data = data;
+    syncs.calls[syncs.count].device = status.st_dev;
+    syncs.calls[syncs.count].inode = status.st_ino;
+    syncs.calls[syncs.count].size = (uint64_t)status.st_size;
+    if (++syncs.count != syncs.fails_at)
+        return 0;
+    errno = syncs.code;
+    return -1;
+}
+
+int fdatasync(int fd)
+{
+    return write_down(fd, true);
+}
+
+int fsync(int fd)
+{
+    return write_down(fd, false);
+}
+
+static void expect_synced(int call, const char *path, bool data)
+{
+    struct stat status;
+
+    ck_assert_int_eq(stat(path, &status), 0);
+    ck_assert_int_gt(syncs.count, call);
+    ck_assert_int_eq(syncs.calls[call].data, data);
+    ck_assert_uint_eq(syncs.calls[call].device, status.st_dev);
+    ck_assert_uint_eq(syncs.calls[call].inode, status.st_ino);
+}
+
+static struct zs_plan synced(struct zs_plan plan)
+{
+    plan.sync = true;
+    return plan;
+}
+
+static void no_syncs(void)
+{
+    no_error();
+    memset(&syncs, 0, sizeof syncs);
+    ck_assert_int_eq(mkdir("folder", 0700), 0);
+}
+
+static const struct {
+    const char *path, *folder;
+} places[] = {{"out", "."},
+              {"./out", "."},
+              {"folder/out", "folder"},
+              {"folder//out", "folder"},
+              {"folder/../out", "."}};
+
+START_TEST(a_new_file_is_synced_and_then_its_folder)
+{
+    struct zs_target target;
+    struct zs_plan plan = synced(whole);
+
+    begin(&target, places[_i].path, &plan);
+    write_all(target.fd, "12345", 5);
+    ck_assert_int_eq(syncs.count, 0);
+    finish(&target, &plan, 5);
+    expect_no_error();
+    ck_assert_int_eq(syncs.count, 2);
+    expect_synced(0, places[_i].path, true);
+    expect_synced(1, places[_i].folder, false);
+}
+END_TEST
+
+START_TEST(an_absolute_path_names_its_folder)
+{
+    struct zs_target target;
+    struct zs_plan plan = synced(whole);
+    char path[200];
+
+    (void)snprintf(path, sizeof path, "%s/out", scratch_folder);
+    begin(&target, path, &plan);
+    finish(&target, &plan, 0);
+    ck_assert_int_eq(syncs.count, 2);
+    expect_synced(1, scratch_folder, false);
+}
+END_TEST
+
+/* Its name is where the link points to. */
+START_TEST(a_file_created_through_a_link_is_synced_in_its_own_folder)
+{
+    struct zs_target target;
+    struct zs_plan plan = synced(whole);
+
+    ck_assert_int_eq(symlink("folder/real", "link"), 0);
+    begin(&target, "link", &plan);
+    finish(&target, &plan, 0);
+    ck_assert_int_eq(syncs.count, 2);
+    expect_synced(0, "folder/real", true);
+    expect_synced(1, "folder", false);
+}
+END_TEST
+
+START_TEST(an_existing_file_has_its_name_already)
+{
+    struct zs_target target;
+    struct zs_plan plan = synced(whole);
+
+    make_file("out", "old", 3);
+    begin(&target, "out", &plan);
+    finish(&target, &plan, 0);
+    ck_assert_int_eq(syncs.count, 1);
+    expect_synced(0, "out", true);
+}
+END_TEST
+
+/* Who created it may not sync it. */
+START_TEST(a_file_that_another_process_created_meanwhile_is_synced_with_its_folder)
+{
+    struct zs_target target;
+    struct zs_plan plan = synced(shared_at(0));
+
+    examine(&target, "out");
+    make_file("out", "theirs", 6);
+    ck_assert_int_eq(zs_target_open(&target, &plan, &error), 0);
+    ck_assert_int_eq(zs_target_prepare(&target, &plan, &error), 0);
+    finish(&target, &plan, 0);
+    ck_assert_int_eq(syncs.count, 2);
+    expect_synced(0, "out", true);
+    expect_synced(1, ".", false);
+}
+END_TEST
+
+START_TEST(it_is_synced_when_it_has_its_last_size)
+{
+    struct zs_target target;
+    struct zs_plan plan = synced(at(4));
+    plan.cut_after = true;
+
+    make_file("out", "0123456789", 10);
+    begin(&target, "out", &plan);
+    write_all(target.fd, "xy", 2);
+    finish(&target, &plan, 2);
+    ck_assert_int_eq(syncs.count, 1);
+    ck_assert_uint_eq(syncs.calls[0].size, 6);
+    expect_file("out", "0123xy", 6);
+}
+END_TEST
+
+START_TEST(without_being_asked_nothing_is_synced)
+{
+    struct zs_target target;
+
+    begin(&target, "out", &whole);
+    write_all(target.fd, "12345", 5);
+    finish(&target, &whole, 5);
+    ck_assert_int_eq(syncs.count, 0);
+}
+END_TEST
+
+START_TEST(what_has_failed_is_not_synced)
+{
+    struct zs_target target;
+    struct zs_plan plan = synced(whole);
+
+    begin(&target, "out", &plan);
+    write_all(target.fd, "12345", 5);
+    abandon(&target, &plan, 5, 0);
+    ck_assert_int_eq(syncs.count, 0);
+}
+END_TEST
+
+static const struct {
+    int fails_at, code;
+    const char *operation; /* NULL: it is no error */
+} sync_failures[] = {
+    {1, EIO, "syncing"},
+    {1, ENOSPC, "syncing"},
+    {1, EINVAL, "syncing"},
+    {2, EIO, "syncing its folder"},
+    {2, ENOSPC, "syncing its folder"},
+    {2, EINVAL, NULL}, /* a file system whose folders cannot be synced */
+};
+
+START_TEST(what_the_device_says_to_a_sync_is_an_error)
+{
+    struct zs_target target;
+    struct zs_plan plan = synced(whole);
+    struct zs_written written = wrote(&plan, 5, 0);
+    const char *operation = sync_failures[_i].operation;
+
+    begin(&target, "out", &plan);
+    write_all(target.fd, "12345", 5);
+    syncs.fails_at = sync_failures[_i].fails_at;
+    syncs.code = sync_failures[_i].code;
+    ck_assert_int_eq(zs_target_finish(&target, &plan, &written, &error), operation ? -1 : 0);
+    ck_assert_int_eq(target.fd, -1);
+    ck_assert_int_eq(error.kind, operation ? ZS_ERROR_TRANSFER : ZS_ERROR_NONE);
+    if (operation) {
+        ck_assert_str_eq(error.operation, operation);
+        ck_assert_int_eq(error.code, sync_failures[_i].code);
+        ck_assert_str_eq(error.object, "out");
+    }
+    zs_target_free(&target);
+    expect_file("out", "12345", 5); /* nobody knows what of it is on the device */
+}
+END_TEST
+
 static void add_opening(Suite *suite)
 {
     TCase *opening = add_case(suite, "opening");
@@ -1166,5 +1388,17 @@ int main(void)
     tcase_add_test(shared, scattered_bytes_are_told_by_their_number);
     tcase_add_test(shared, a_cut_is_behind_the_furthest_byte_written);
     tcase_add_test(shared, a_position_that_no_file_has_cannot_be_moved_to);
+
+    TCase *sync = add_case(suite, "sync");
+    tcase_add_checked_fixture(sync, no_syncs, leave_scratch_folder);
+    add_rows(sync, a_new_file_is_synced_and_then_its_folder, places);
+    tcase_add_test(sync, an_absolute_path_names_its_folder);
+    tcase_add_test(sync, a_file_created_through_a_link_is_synced_in_its_own_folder);
+    tcase_add_test(sync, an_existing_file_has_its_name_already);
+    tcase_add_test(sync, a_file_that_another_process_created_meanwhile_is_synced_with_its_folder);
+    tcase_add_test(sync, it_is_synced_when_it_has_its_last_size);
+    tcase_add_test(sync, without_being_asked_nothing_is_synced);
+    tcase_add_test(sync, what_has_failed_is_not_synced);
+    add_rows(sync, what_the_device_says_to_a_sync_is_an_error, sync_failures);
     return run_suite(suite);
 }
