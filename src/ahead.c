@@ -39,9 +39,9 @@ struct zs_ahead {
     size_t mapped; /* bytes of the view */
     size_t used;
     size_t unmapped;
-    bool busy; /* the thread is in the view, without the lock */
+    size_t wanted; /* the user has no use for less being mapped */
+    bool busy;     /* the thread is in the view, without the lock */
     bool stopping;
-    bool user_waits;
 };
 
 static size_t least(size_t a, size_t b)
@@ -49,11 +49,19 @@ static size_t least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
+/* How far the view is to be mapped now. */
+static size_t goal(const struct zs_ahead *ahead)
+{
+    size_t lead = ahead->used + LEAD_BYTES;
+    return least(ahead->view.length_bytes, lead > ahead->wanted ? lead : ahead->wanted);
+}
+
+/* The user must not wait; apart from that, less than a batch is not worth waking up for. */
 static bool has_lead_to_gain(const struct zs_ahead *ahead)
 {
-    size_t target = least(ahead->view.length_bytes, ahead->used + LEAD_BYTES);
-    return ahead->mapped < target && (target - ahead->mapped >= BATCH_BYTES ||
-                                      target == ahead->view.length_bytes || ahead->user_waits);
+    return ahead->mapped < goal(ahead) &&
+           (ahead->mapped < ahead->wanted || goal(ahead) - ahead->mapped >= BATCH_BYTES ||
+            goal(ahead) == ahead->view.length_bytes);
 }
 
 static bool has_bytes_behind(const struct zs_ahead *ahead)
@@ -61,25 +69,7 @@ static bool has_bytes_behind(const struct zs_ahead *ahead)
     return ahead->used - ahead->unmapped >= BEHIND_BYTES;
 }
 
-/* Maps up to the full lead, piece by piece. */
-static void gain_lead(struct zs_ahead *ahead)
-{
-    while (!ahead->stopping) {
-        size_t start = ahead->mapped;
-        size_t end =
-            least(least(ahead->view.length_bytes, ahead->used + LEAD_BYTES), start + PIECE_BYTES);
-        if (start >= end)
-            return;
-        struct zs_view piece = zs_view_slice(ahead->view, start, end);
-        (void)pthread_mutex_unlock(&ahead->lock);
-        zs_view_populate(piece);
-        (void)pthread_mutex_lock(&ahead->lock);
-        ahead->mapped = end;
-        if (ahead->user_waits)
-            (void)pthread_cond_signal(&ahead->done);
-    }
-}
-
+/* However fast the view is used, what lies behind is let go of between two pieces. */
 static void let_go_behind(struct zs_ahead *ahead)
 {
     struct zs_view piece = zs_view_slice(ahead->view, ahead->unmapped, ahead->used);
@@ -87,6 +77,29 @@ static void let_go_behind(struct zs_ahead *ahead)
     (void)pthread_mutex_unlock(&ahead->lock);
     zs_view_unpopulate(piece);
     (void)pthread_mutex_lock(&ahead->lock);
+}
+
+static void map_piece(struct zs_ahead *ahead)
+{
+    size_t start = ahead->mapped;
+    size_t end = least(goal(ahead), start + PIECE_BYTES);
+    struct zs_view piece = zs_view_slice(ahead->view, start, end);
+
+    (void)pthread_mutex_unlock(&ahead->lock);
+    zs_view_populate(piece);
+    (void)pthread_mutex_lock(&ahead->lock);
+    ahead->mapped = end;
+    if (end >= ahead->wanted)
+        (void)pthread_cond_signal(&ahead->done);
+}
+
+static void gain_lead(struct zs_ahead *ahead)
+{
+    while (!ahead->stopping && ahead->mapped < goal(ahead)) {
+        if (has_bytes_behind(ahead) && ahead->mapped >= ahead->wanted)
+            let_go_behind(ahead);
+        map_piece(ahead);
+    }
 }
 
 static void *run(void *argument)
@@ -103,8 +116,7 @@ static void *run(void *argument)
         else
             ahead->busy = false;
         if (!ahead->busy) {
-            if (ahead->user_waits)
-                (void)pthread_cond_signal(&ahead->done);
+            (void)pthread_cond_signal(&ahead->done);
             (void)pthread_cond_wait(&ahead->work, &ahead->lock);
         }
     }
@@ -153,38 +165,38 @@ static void wake(struct zs_ahead *ahead)
         (void)pthread_cond_signal(&ahead->work);
 }
 
+static void begin_view(struct zs_ahead *ahead, struct zs_view view)
+{
+    ahead->view = view;
+    ahead->mapped = ahead->used = ahead->unmapped = ahead->wanted = 0;
+}
+
 void zs_ahead_enter(struct zs_ahead *ahead, struct zs_view view)
 {
     (void)pthread_mutex_lock(&ahead->lock);
-    ahead->view = view;
-    ahead->mapped = ahead->used = ahead->unmapped = 0;
+    begin_view(ahead, view);
     wake(ahead);
     (void)pthread_mutex_unlock(&ahead->lock);
 }
 
 void zs_ahead_advance(struct zs_ahead *ahead, size_t used_bytes, size_t wanted_bytes)
 {
-    size_t wanted = least(ahead->view.length_bytes, used_bytes + wanted_bytes);
-
     (void)pthread_mutex_lock(&ahead->lock);
     ahead->used = used_bytes;
-    ahead->user_waits = ahead->mapped < wanted;
+    ahead->wanted = least(ahead->view.length_bytes, used_bytes + wanted_bytes);
     wake(ahead);
-    while (ahead->mapped < wanted)
+    while (ahead->mapped < ahead->wanted)
         (void)pthread_cond_wait(&ahead->done, &ahead->lock);
-    ahead->user_waits = false;
     (void)pthread_mutex_unlock(&ahead->lock);
 }
 
 void zs_ahead_leave(struct zs_ahead *ahead)
 {
     (void)pthread_mutex_lock(&ahead->lock);
-    ahead->view = (struct zs_view){0};
-    ahead->used = ahead->unmapped = ahead->mapped = 0;
-    ahead->user_waits = true;
+    begin_view(ahead, (struct zs_view){0});
     while (ahead->busy)
         (void)pthread_cond_wait(&ahead->done, &ahead->lock);
-    ahead->user_waits = false;
+    begin_view(ahead, (struct zs_view){0}); /* the thread has booked its last piece meanwhile */
     (void)pthread_mutex_unlock(&ahead->lock);
 }
 

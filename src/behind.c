@@ -79,10 +79,14 @@ static int drop_target(struct zs_behind *behind, uint64_t end)
 static int follow_target(struct zs_behind *behind)
 {
     struct zs_behind_end *target = &behind->target;
-    uint64_t started = target->started;
 
-    if (behind->target_fd < 0 || behind->uncached || target->end < started + CHUNK_BYTES)
+    if (behind->uncached) { /* so was all since the last call */
+        behind->uncached = false;
+        target->started = target->end;
+    }
+    if (behind->target_fd < 0 || target->end < target->started + CHUNK_BYTES)
         return 0;
+    uint64_t started = target->started;
     int result = write_back(behind->target_fd, started, target->end, false);
     target->started = target->end;
     int dropped = drop_target(behind, started);

@@ -3,6 +3,7 @@
 #include "explain.h"
 
 #include "diag.h"
+#include "target.h"
 
 typedef unsigned long long ull; /* for printf */
 
@@ -68,9 +69,12 @@ static void print_part(FILE *stream, const struct zs_part *part, bool to_file)
     (void)fputs("\n    by ", stream);
     for (size_t i = 0; i < part->engine_count; i++)
         (void)fprintf(stream, "%s%s", i > 0 ? ", else " : "", zs_engine_names[part->engines[i]]);
-    if (part->engine_count > 0 && part->engines[0] == ZS_ENGINE_MAP_WRITE)
-        (void)fprintf(stream, ", by %u threads", part->jobs);
-    (void)fprintf(stream, "\n    because %s\n", part->why);
+    if (part->jobs > 1 && part->engine_count > 0 && part->engines[0] == ZS_ENGINE_MAP_WRITE)
+        (void)fprintf(stream, ", with %u threads", part->jobs);
+    (void)fputs("\n    because ", stream);
+    if (part->passed_over != ZS_ENGINE_COUNT)
+        (void)fprintf(stream, "of %s: ", zs_engine_names[part->passed_over]);
+    (void)fprintf(stream, "%s\n", part->why);
 }
 
 static void print_hold(FILE *stream, const struct zs_plan *plan)
@@ -92,6 +96,13 @@ static void print_shared(FILE *stream, const struct zs_plan *plan)
         (void)fprintf(stream, "share: %llu bytes, if the file system can\n", (ull)shared_bytes);
 }
 
+static bool is_space_looked_for(const struct zs_plan *plan, const struct zs_facts *target)
+{
+    return plan->reserve_bytes >= (plan->shared ? 1 : ZS_RESERVE_FROM_BYTES) &&
+           plan->placement != ZS_PLACE_APPEND && target->kind != ZS_KIND_BLOCK &&
+           !zs_facts_is_stream(target);
+}
+
 void zs_explain(FILE *stream, const struct zs_plan *plan, const struct zs_facts *source,
                 const struct zs_facts *target)
 {
@@ -104,7 +115,7 @@ void zs_explain(FILE *stream, const struct zs_plan *plan, const struct zs_facts 
     for (size_t i = 0; i < plan->part_count; i++)
         print_part(stream, &plan->parts[i], !zs_facts_is_stream(target));
     print_shared(stream, plan);
-    if (plan->reserve_bytes > 0 && target->kind != ZS_KIND_BLOCK && !zs_facts_is_stream(target))
+    if (is_space_looked_for(plan, target))
         (void)fprintf(stream, "space: for %llu bytes is looked for first\n",
                       (ull)plan->reserve_bytes);
     if (options->stable)

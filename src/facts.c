@@ -75,53 +75,29 @@ static bool hides_its_bytes(int fd, const struct stat *status)
     return status->st_size == 0 && zs_sys_pread(fd, &byte, 1, 0) > 0;
 }
 
-/*
- * A file of this size may be worth sharing or a server's copying, which depends on its file system;
- * the system call is not worth it for a smaller one.
- */
-#define LARGE_BYTES ((uint64_t)1024 * 1024)
-
-/*
- * A few bytes of a large file, all over it, stand for the rest: asking about each page takes as
- * long as copying a good deal of it.
- */
-static bool is_cached(int fd, uint64_t size_bytes)
-{
-    enum { SAMPLES = 8 };
-    int cached = 0;
-
-    for (uint64_t i = 0; i < SAMPLES; i++)
-        cached += zs_sys_is_cached(fd, size_bytes / SAMPLES * i) != 0;
-    return cached > SAMPLES / 2;
-}
-
-/*
- * Every file system that makes files up as they are read, or keeps them on a server, has a device
- * number with major 0 (Linux 6.18).
- */
-static int examine_filesystem(int fd, const struct stat *status, struct zs_facts *facts)
+static int examine_filesystem(int fd, struct zs_facts *facts)
 {
     struct statfs filesystem;
 
-    if (major(status->st_dev) != 0 && (uint64_t)status->st_size <= LARGE_BYTES)
-        return 0;
     if (fstatfs(fd, &filesystem) < 0)
         return -errno;
     facts->filesystem = (uint32_t)filesystem.f_type;
     return 0;
 }
 
+/*
+ * Every file system that makes files up as they are read, or keeps them on a server, has a device
+ * number with major 0 (Linux 6.18). The type of others is not worth a system call here.
+ */
 static int examine_regular(int fd, const struct stat *status, struct zs_facts *facts)
 {
-    int result = examine_filesystem(fd, status, facts);
+    int result = major(status->st_dev) == 0 ? examine_filesystem(fd, facts) : 0;
     if (result < 0)
         return result;
     facts->block_bytes = (uint64_t)status->st_blksize;
     facts->sized = !is_pseudo_filesystem(facts->filesystem) &&
                    !(facts->readable && hides_its_bytes(fd, status));
     facts->size_bytes = facts->sized ? (uint64_t)status->st_size : 0;
-    facts->cached =
-        facts->readable && facts->size_bytes >= ZS_LARGE_BYTES && is_cached(fd, facts->size_bytes);
     return 0;
 }
 
@@ -130,8 +106,6 @@ static int examine_block(int fd, struct zs_facts *facts)
     if (ioctl(fd, BLKGETSIZE64, &facts->size_bytes) < 0)
         return -errno;
     facts->sized = true;
-    facts->cached =
-        facts->readable && facts->size_bytes >= ZS_LARGE_BYTES && is_cached(fd, facts->size_bytes);
 
     /* Opening a read-only device for writing succeeds; only the writes fail (Linux 6.18). */
     int read_only = 0;
@@ -246,6 +220,29 @@ int zs_facts_of_descriptor(int fd, struct zs_facts *facts)
 int zs_facts_of_opened(int fd, int flags, struct zs_facts *facts)
 {
     return facts_of(fd, flags, true, facts);
+}
+
+/*
+ * A few bytes of a large slice, all over it, stand for the rest: asking about each page takes as
+ * long as copying a good deal of it.
+ */
+static bool is_cached(int fd, uint64_t start, uint64_t length_bytes)
+{
+    enum { SAMPLES = 8 };
+    int cached = 0;
+
+    for (uint64_t i = 0; i < SAMPLES; i++)
+        cached += zs_sys_is_cached(fd, start + length_bytes / SAMPLES * i) != 0;
+    return cached > SAMPLES / 2;
+}
+
+int zs_facts_learn(int fd, uint64_t start, uint64_t length_bytes, struct zs_facts *facts)
+{
+    if (!zs_facts_mappable(facts) || length_bytes <= ZS_SMALL_BYTES)
+        return 0;
+    facts->cached = length_bytes >= ZS_LARGE_BYTES && is_cached(fd, start, length_bytes);
+    return facts->kind == ZS_KIND_REGULAR && facts->filesystem == 0 ? examine_filesystem(fd, facts)
+                                                                    : 0;
 }
 
 int zs_facts_of_path(const char *path, struct zs_facts *facts)

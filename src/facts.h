@@ -24,9 +24,10 @@ enum zs_kind {
 };
 
 /*
- * From this size on, what is cached and how many processors there are matters to the choice of
- * engines, and is asked for.
+ * A slice of up to ZS_SMALL_BYTES pays for no question that makes it no faster. From ZS_LARGE_BYTES
+ * on it matters to the choice of engines what is cached, and how many processors there are.
  */
+#define ZS_SMALL_BYTES ((uint64_t)1024 * 1024)
 #define ZS_LARGE_BYTES ((uint64_t)16 * 1024 * 1024)
 
 struct zs_facts {
@@ -61,6 +62,12 @@ int zs_facts_of_descriptor(int fd, struct zs_facts *facts);
  * 0, need not be asked for.
  */
 int zs_facts_of_opened(int fd, int flags, struct zs_facts *facts);
+
+/*
+ * Finds out what matters to a copy of length_bytes from `start` on: more for a longer one, nothing
+ * for one of up to ZS_SMALL_BYTES, or of a stream. 0 or -errno.
+ */
+int zs_facts_learn(int fd, uint64_t start, uint64_t length_bytes, struct zs_facts *facts);
 
 /*
  * What stat(2) alone tells of a path (symbolic links followed), for a file that must not be opened

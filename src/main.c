@@ -130,13 +130,23 @@ static uint64_t now_ns(void)
 }
 
 /*
- * As many threads as the machine has use for; asked only where it matters, as a small slice pays
- * for no system call that it does not need.
+ * A plan for a large slice is made again with what only then is worth finding out: the source's
+ * file system, whether it is cached, how many processors there are.
  */
-static void settle_jobs(struct zs_options *options, const struct zs_facts *source)
+static int refine(struct zs_plan *plan, struct zs_options *options, struct zs_source *source,
+                  const struct zs_target *target, struct zs_error *error)
 {
-    if (options->jobs == 0)
-        options->jobs = source->size_bytes >= ZS_LARGE_BYTES ? zs_sys_processors() : 1;
+    const struct zs_part *part = zs_plan_longest(plan);
+
+    if (!part || part->range.length_bytes <= ZS_SMALL_BYTES || !zs_facts_mappable(&source->facts))
+        return 0;
+    if (options->jobs == 0 && part->range.length_bytes >= ZS_LARGE_BYTES)
+        options->jobs = zs_sys_processors();
+    int learnt =
+        zs_facts_learn(source->fd, part->source_position, part->range.length_bytes, &source->facts);
+    if (learnt < 0)
+        return zs_error_set(error, ZS_ERROR_REFUSED, source->name, "examining", -learnt, NULL);
+    return zs_plan_remake(plan, &source->facts, &target->facts, error);
 }
 
 static int explain(const struct zs_plan *plan, const struct zs_facts *source,
@@ -159,11 +169,9 @@ static int carry_out(struct zs_options *options, struct zs_stats *stats, uint64_
     int result = -1;
 
     if (zs_source_open(&source, options->source_path, options->source_name, error) == 0 &&
-        zs_target_examine(&target, options->target_path, options->target_name, error) == 0) {
-        settle_jobs(options, &source.facts);
-        result = zs_plan_make(options, &source.facts, &target.facts, &plan, error);
-    }
-    if (result == 0)
+        zs_target_examine(&target, options->target_path, options->target_name, error) == 0 &&
+        zs_plan_make(options, &source.facts, &target.facts, &plan, error) == 0 &&
+        refine(&plan, options, &source, &target, error) == 0)
         result = options->explain ? explain(&plan, &source.facts, &target.facts, error)
                                   : zs_transfer(&plan, &source, &target, stats, done_bytes, error);
 

@@ -384,13 +384,6 @@ static const struct zs_facts *read_end(const struct planning *p)
     return p->plan->hold == ZS_HOLD_NOTHING ? p->source : &held;
 }
 
-/*
- * From which length on blocks are shared where the user leaves that open. The whole process on XFS
- * / btrfs, Linux 6.18, ms, shared and copied: 256 KiB 2.6/2.6 and 2.6/2.8, 1 MiB 2.6/2.6
- * and 2.8/3.4, 4 MiB 2.6/2.6 and 3.3/6.0, 16 MiB 2.6/2.7 and 5.7/19.4.
- */
-#define SHARE_BYTES ((uint64_t)1024 * 1024)
-
 /* Why nothing of this copy can be shared, whatever the positions are; NULL if something may be. */
 static const char *refuse_sharing(const struct planning *p)
 {
@@ -416,7 +409,8 @@ struct shareable {
 
 /*
  * The last block of the source may be shared though it is not full, where the target ends there,
- * too, and nobody else makes it longer.
+ * too, and nobody makes it longer: no other process, nor an edge of this slice that is copied into
+ * the source itself.
  */
 static bool ends_both(const struct planning *p, const struct zs_part *part)
 {
@@ -424,6 +418,7 @@ static bool ends_both(const struct planning *p, const struct zs_part *part)
     uint64_t length_bytes = part->range.length_bytes;
 
     return part->source_position + length_bytes == p->source->size_bytes && !p->plan->shared &&
+           !zs_facts_same_file(p->source, p->target) &&
            (emptied || part->target_position + length_bytes >= p->target->size_bytes);
 }
 
@@ -458,10 +453,15 @@ static void add_section(struct zs_plan *plan, const struct zs_part *part, uint64
     section->shareable = shareable;
 }
 
+/*
+ * Where the user leaves that open, a slice of more than ZS_SMALL_BYTES is shared. The whole process
+ * on XFS / btrfs, Linux 6.18, ms, shared and copied: 256 KiB 2.6/2.6 and 2.6/2.8, 1 MiB 2.6/2.6 and
+ * 2.8/3.4, 4 MiB 2.6/2.6 and 3.3/6.0, 16 MiB 2.6/2.7 and 5.7/19.4.
+ */
 static bool is_worth_sharing(const struct planning *p, struct shareable blocks)
 {
     bool wanted = p->options->reflink == ZS_REFLINK_ALWAYS || p->options->engine_forced;
-    return blocks.start < blocks.end && (wanted || blocks.end - blocks.start >= SHARE_BYTES);
+    return blocks.start < blocks.end && (wanted || blocks.end - blocks.start > ZS_SMALL_BYTES);
 }
 
 /* Cuts what can be shared out of each part; its edges are copied. */
@@ -592,8 +592,13 @@ static void list_engines(const struct planning *p, const struct zs_facts *target
         return;
     }
     for (size_t i = 0; i < choice->count; i++) {
-        if (!refusal_of(p, choice->engines[i], target))
+        const char *refusal = refusal_of(p, choice->engines[i], target);
+        if (!refusal) {
             part->engines[part->engine_count++] = choice->engines[i];
+        } else if (i == 0) {
+            part->passed_over = choice->engines[i];
+            part->why = refusal;
+        }
     }
 }
 
@@ -616,9 +621,10 @@ static int choose_engines(const struct planning *p)
                                   .shareable = part->shareable,
                                   .jobs = p->options->jobs > 0 ? p->options->jobs : 1};
         struct zs_choice choice = zs_choice_make(&of);
-        list_engines(p, &target, &choice, part);
         part->jobs = choice.jobs;
         part->why = p->options->engine_forced ? "it is the one that is wanted" : choice.why;
+        part->passed_over = ZS_ENGINE_COUNT;
+        list_engines(p, &target, &choice, part);
     }
     return 0;
 }
@@ -647,6 +653,19 @@ int zs_plan_remake(struct zs_plan *plan, const struct zs_facts *source,
     zs_plan_free(plan);
     *plan = again;
     return 0;
+}
+
+const struct zs_part *zs_plan_longest(const struct zs_plan *plan)
+{
+    const struct zs_part *longest = NULL;
+
+    for (size_t i = 0; i < plan->part_count; i++) {
+        const struct zs_part *part = &plan->parts[i];
+        if (part->range.bounded && zs_range_is_contiguous(&part->range) &&
+            (!longest || part->range.length_bytes > longest->range.length_bytes))
+            longest = part;
+    }
+    return longest;
 }
 
 void zs_plan_free(struct zs_plan *plan)

