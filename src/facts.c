@@ -162,6 +162,16 @@ static void set_flags(struct zs_facts *facts, int flags)
     facts->append = (flags & O_APPEND) != 0;
 }
 
+/*
+ * Whether every file of this file system has positions. Those without are files of FUSE and of
+ * kernel interfaces.
+ */
+static bool always_positioned(const struct stat *status, const struct zs_facts *facts)
+{
+    return major(status->st_dev) != 0 || facts->filesystem == TMPFS_MAGIC ||
+           facts->filesystem == BTRFS_SUPER_MAGIC;
+}
+
 /* fresh: it was just opened, and stands at 0 if it has positions at all. */
 static int examine(int fd, const struct stat *status, bool fresh, struct zs_facts *facts)
 {
@@ -170,7 +180,7 @@ static int examine(int fd, const struct stat *status, bool fresh, struct zs_fact
     switch (facts->kind) {
     case ZS_KIND_REGULAR:
         result = examine_regular(fd, status, facts);
-        if (result == 0 && fresh && major(status->st_dev) != 0)
+        if (result == 0 && fresh && always_positioned(status, facts))
             facts->positioned = true;
         else if (result == 0)
             result = examine_position(fd, facts);
