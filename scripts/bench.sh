@@ -34,13 +34,18 @@ say() { echo "bench.sh: $*" >&2; }
 
 fail() {
     say "$*"
-    [ ! -s "$scratch/errors" ] || tail -n 5 "$scratch/errors" >&2
+    [ ! -s "${scratch-}/errors" ] || tail -n 5 "$scratch/errors" >&2
     exit 1
 }
 
 usage() {
     sed -n 's/^#     scripts/scripts/p' "$script" >&2
     exit 2
+}
+
+number() {
+    [[ $1 =~ ^[1-9][0-9]{0,5}$ ]] || fail "not a number: '$1'"
+    echo "$1"
 }
 
 # Name, folders and meaning of each part, which stand above its function.
@@ -126,7 +131,8 @@ take_seconds() {
 }
 
 take_cpu() {
-    run "${2:-{ time $1; \} 2>meter}"
+    local timed=${2:-"{ time $1; } 2>meter"}
+    run "$timed"
     value=$(awk -v bytes="$length" '{ print ($1 + $2) * 1073741824 / bytes }' meter)
     unit='CPU s/GiB'
 }
@@ -421,7 +427,8 @@ part_cpu() {
 part_memory() {
     ! lacks time || return 0
     measure=take_peak
-    ours && ours --jobs=2 && slices && default_dd && copy_range
+    ours && ours --jobs=2 && dds && default_dd && copy_range
+    add 'python memoryview' '"$python" "$helpers/copy.py" "$in" "$offset" "$length" >"$out"'
     race 'memory, file to file'
 }
 
@@ -430,7 +437,8 @@ part_floor() {
     ! lacks python || return 0
     expected=
     ours && ours --jobs=1 && ours --jobs=2
-    add 'one cached buffer, no source' '"$python" "$helpers/floor.py" "$length" "$out"'
+    add 'python, one cached buffer' '"$python" "$helpers/floor.py" "$length" "$out"'
+    add 'python, the same, reserved' '"$python" "$helpers/floor.py" "$length" "$out" reserved'
     race 'floor, file to file'
 }
 
@@ -488,8 +496,8 @@ wanted='' output=
 while [ $# -gt 0 ]; do
     case $1 in
         --list) list_parts && exit ;;
-        --rounds) rounds=${2:?} && shift ;;
-        --size) mebibytes=${2:?} && shift ;;
+        --rounds) rounds=$(number "${2-}") && shift ;;
+        --size) mebibytes=$(number "${2-}") && shift ;;
         --output) output=$(realpath "${2:?}") && shift ;;
         --on) folders+=("${2:?}") && shift ;;
         *)

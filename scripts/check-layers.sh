@@ -12,8 +12,8 @@ layer() {
     choice | engine | gather) echo 3 ;;
     engine/*) echo 4 ;;
     plan) echo 5 ;;
-    target) echo 6 ;;
-    explain | transfer) echo 7 ;;
+    explain | target) echo 6 ;;
+    transfer) echo 7 ;;
     main) echo 8 ;;
     *) echo "check-layers.sh: $1 has no layer; give it one" >&2 && return 1 ;;
     esac

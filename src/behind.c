@@ -24,24 +24,28 @@
 
 /*
  * Pages come in folios of up to 2 MiB, which are given back whole or not at all: what lay across
- * the end of one call is asked for again by the next.
+ * the end of one call is asked for again by the next, and up to that much on both sides of the
+ * slice goes with it.
  */
 #define FOLIO_BYTES ((uint64_t)2 * 1024 * 1024)
 
 /*
- * Starts to write back what has arrived, or waits for it. Only what the device itself says is an
- * error: a file system without the call writes back when it likes.
+ * Starts to write back what has arrived, or waits for it. That it cannot be had is no error: a file
+ * system writes back when it likes. Anything else is the device's word, which the kernel gives
+ * once.
  */
 static int write_back(int fd, uint64_t start, uint64_t end, bool wait)
 {
     int result = start < end ? zs_sys_write_back(fd, start, end - start, wait) : 0;
     switch (result) {
-    case -EIO:
-    case -ENOSPC:
-    case -EDQUOT:
-        return result;
-    default:
+    case -EINVAL:     /* the file system */
+    case -ESPIPE:     /* this kind of file */
+    case -EOPNOTSUPP: /* likewise */
+    case -ENOSYS:     /* a kernel or a sandbox without the call */
+    case -EPERM:      /* a seccomp filter */
         return 0;
+    default:
+        return result;
     }
 }
 
@@ -97,16 +101,16 @@ static int follow_target(struct zs_behind *behind)
  * 512 MiB, page cache to ext4, Linux 6.18, ms: 202 to 231 so, 263 to 339 by waiting for each chunk
  * and dropping it.
  */
-ssize_t zs_behind_write(struct zs_behind *behind, const void *bytes, size_t length_bytes)
+ssize_t zs_behind_write(struct zs_behind *behind, int fd, const void *bytes, size_t length_bytes)
 {
     if (behind->drop && !behind->no_uncached) {
-        ssize_t written = zs_sys_write_uncached(behind->target_fd, bytes, length_bytes);
+        ssize_t written = zs_sys_write_uncached(fd, bytes, length_bytes);
         behind->no_uncached = written == -EOPNOTSUPP || written == -EINVAL || written == -ENOSYS;
         behind->uncached = !behind->no_uncached;
         if (behind->uncached)
             return written;
     }
-    return zs_sys_write(behind->target_fd, bytes, length_bytes);
+    return zs_sys_write(fd, bytes, length_bytes);
 }
 
 int zs_behind_advance(struct zs_behind *behind, uint64_t source_end, uint64_t target_end)

@@ -38,10 +38,10 @@ struct zs_behind {
 void zs_behind_begin(struct zs_behind *behind, uint64_t source_start, uint64_t target_start);
 
 /*
- * Writes to where the target stands, past the page cache if it is to be given back and the kernel
- * can. A count, 0, or -errno.
+ * Writes to where fd, the target, stands, past the page cache if it is to be given back and the
+ * kernel can. A count, 0, or -errno.
  */
-ssize_t zs_behind_write(struct zs_behind *behind, const void *bytes, size_t length_bytes);
+ssize_t zs_behind_write(struct zs_behind *behind, int fd, const void *bytes, size_t length_bytes);
 
 /* It has come as far as these positions. */
 int zs_behind_advance(struct zs_behind *behind, uint64_t source_end, uint64_t target_end);

@@ -11,9 +11,6 @@
 
 /* The choice of engines, all of it: made by the kinds and sizes of the ends. Pure. */
 
-/* A regular file or block device: it has positions, and keeps what is written at them. */
-bool zs_choice_is_file(const struct zs_facts *facts);
-
 /* What a choice is made for: one range between two ends. */
 struct zs_choice_of {
     const struct zs_range *range;

@@ -61,7 +61,6 @@ void zs_copy_begin(struct zs_copy *copy, const struct zs_range *range, uint64_t 
     copy->excess_bytes = 0;
     copy->source_ended = false;
     copy->trailing_bytes = 0;
-    copy->readahead = (struct zs_readahead){0};
     if (!range->bounded || range->length_bytes > 0)
         locate(copy);
     if (copy->behind)
@@ -99,7 +98,7 @@ ssize_t zs_copy_write(const struct zs_copy *copy, const void *bytes, size_t leng
     if (zs_copy_place(copy, &position))
         return zs_sys_pwrite(copy->target_fd, bytes, length_bytes, position);
     if (copy->behind && copy->behind->target_fd >= 0)
-        return zs_behind_write(copy->behind, bytes, length_bytes);
+        return zs_behind_write(copy->behind, copy->target_fd, bytes, length_bytes);
     return zs_sys_write(copy->target_fd, bytes, length_bytes);
 }
 
@@ -173,29 +172,6 @@ struct zs_step zs_step_of_error(ssize_t negative_errno, enum zs_end end)
     };
 }
 
-/*
- * A server that copies a block can fail for a bad spot further on, and not at the position (FUSE,
- * Linux 6.18).
- */
-enum { BLAME_BYTES = 1024 * 1024 };
-
-enum zs_end zs_copy_blame(const struct zs_copy *copy)
-{
-    char bytes[4096];
-    size_t most = copy->source->positioned ? zs_copy_most(copy, BLAME_BYTES) : 0;
-
-    for (size_t seen = 0; seen < most;) {
-        size_t next = most - seen < sizeof bytes ? most - seen : sizeof bytes;
-        ssize_t got = zs_sys_pread(copy->source_fd, bytes, next, copy->source_position + seen);
-        if (got < 0)
-            return ZS_END_SOURCE;
-        if (got == 0)
-            break;
-        seen += (size_t)got;
-    }
-    return ZS_END_TARGET;
-}
-
 void zs_pipe_grow(int fd, size_t capacity_bytes)
 {
     /* EPERM: beyond /proc/sys/fs/pipe-max-size, or the user's pipes hold too many pages already. */
@@ -222,9 +198,33 @@ static void grow_ends(const struct zs_copy *copy)
     }
 }
 
+/*
+ * A server that copies a block can fail for a bad spot further on, and not at the position (FUSE,
+ * Linux 6.18).
+ */
+enum { BLAME_BYTES = 1024 * 1024 };
+
+static enum zs_end blame(const struct zs_copy *copy)
+{
+    char bytes[4096];
+    size_t most = copy->source->positioned ? zs_copy_most(copy, BLAME_BYTES) : 0;
+
+    for (size_t seen = 0; seen < most;) {
+        size_t next = most - seen < sizeof bytes ? most - seen : sizeof bytes;
+        ssize_t got = zs_sys_pread(copy->source_fd, bytes, next, copy->source_position + seen);
+        if (got < 0)
+            return ZS_END_SOURCE;
+        if (got == 0)
+            break;
+        seen += (size_t)got;
+    }
+    return ZS_END_TARGET;
+}
+
 static int fail(struct zs_copy *copy, const struct zs_step *step, struct zs_error *error)
 {
-    bool source = step->end == ZS_END_SOURCE;
+    enum zs_end end = step->end == ZS_END_EITHER ? blame(copy) : step->end;
+    bool source = end == ZS_END_SOURCE;
     enum zs_error_kind kind = !source && step->code == EPIPE ? ZS_ERROR_PIPE : ZS_ERROR_TRANSFER;
 
     return zs_error_set(error, kind, source ? copy->source_name : copy->target_name,
@@ -262,6 +262,18 @@ static void move_on(struct zs_copy *copy, uint64_t moved_bytes)
         locate(copy);
 }
 
+/* What has arrived is on its way to the device, if that is wanted. */
+static int follow(const struct zs_copy *copy, struct zs_error *error)
+{
+    int followed = copy->behind ? zs_behind_advance(copy->behind,
+                                                    copy->source_start + zs_copy_used_bytes(copy),
+                                                    zs_copy_target_end(copy))
+                                : 0;
+    return followed < 0 ? zs_error_set(error, ZS_ERROR_DEVICE, copy->target_name,
+                                       "writing to the device", -followed, NULL)
+                        : 0;
+}
+
 /* Books what arrived. -1 with *error if the source shrank below it. */
 static int advance(struct zs_copy *copy, enum zs_engine_id id, uint64_t moved_bytes,
                    struct zs_error *error)
@@ -278,13 +290,7 @@ static int advance(struct zs_copy *copy, enum zs_engine_id id, uint64_t moved_by
                             (unsigned long long)size_bytes);
     }
     move_on(copy, moved_bytes);
-    int followed = copy->behind ? zs_behind_advance(copy->behind,
-                                                    copy->source_start + zs_copy_used_bytes(copy),
-                                                    zs_copy_target_end(copy))
-                                : 0;
-    return followed < 0 ? zs_error_set(error, ZS_ERROR_TRANSFER, copy->target_name,
-                                       "writing to the device", -followed, NULL)
-                        : 0;
+    return follow(copy, error);
 }
 
 /*
@@ -337,7 +343,7 @@ static enum outcome relay(struct zs_copy *copy, int source_fd, const struct zs_f
         (void)fail(copy, &last, error);
         return BROKEN;
     }
-    return outcome;
+    return outcome != BROKEN && follow(copy, error) < 0 ? BROKEN : outcome;
 }
 
 /*
@@ -370,20 +376,6 @@ static enum outcome deliver_held(struct zs_copy *copy, const struct zs_engine *e
     return outcome == COPIED ? GIVEN_UP : outcome;
 }
 
-/* A copy of less than this is over before read-ahead of more than the kernel's own would help. */
-#define READAHEAD_FROM_BYTES ((uint64_t)2 * 1024 * 1024)
-
-/* Pieces with gaps between them are left to the kernel. */
-static void read_ahead(struct zs_copy *copy, const struct zs_engine *engine)
-{
-    const struct zs_range *range = &copy->range;
-
-    if (engine->faults && range->bounded && range->length_bytes >= READAHEAD_FROM_BYTES &&
-        zs_range_is_contiguous(range))
-        zs_readahead_advance(&copy->readahead, copy->source_fd, copy->source_position,
-                             copy->source_position + copy->remaining_bytes);
-}
-
 static enum outcome run_steps(struct zs_copy *copy, const struct zs_engine *engine, void *state,
                               struct zs_step *last, struct zs_error *error)
 {
@@ -392,7 +384,6 @@ static enum outcome run_steps(struct zs_copy *copy, const struct zs_engine *engi
     while (!copy->bounded || copy->remaining_bytes > 0) {
         if (zs_range_is_beyond(&copy->range, copy->done_bytes))
             return ENDED;
-        read_ahead(copy, engine);
         *last = engine->step(copy, state);
         if (last->code == EAGAIN && wait_for_end(copy, last, &stalls))
             continue;

@@ -5,7 +5,6 @@
 #include "error.h"
 #include "facts.h"
 #include "range.h"
-#include "readahead.h"
 #include "stats.h"
 
 #include <stdbool.h>
@@ -43,8 +42,7 @@ struct zs_copy {
     const char *source_name; /* for messages */
     const char *target_name;
     struct zs_stats *stats;
-    struct zs_pipe *pipe; /* kept, empty, from copy to copy; NULL: an engine makes its own */
-    struct zs_readahead readahead;
+    struct zs_pipe *pipe;     /* kept, empty, from copy to copy; NULL: an engine makes its own */
     struct zs_behind *behind; /* what follows the copy through the page cache; NULL: nothing */
     unsigned jobs;  /* threads that may work on it, the caller's included; 0 counts as 1 */
     bool scattered; /* the target, a file, gets each byte as far from the range's first one as in
@@ -89,7 +87,11 @@ enum zs_verdict {
     ZS_STEP_FAILED,      /* the copy cannot go on */
 };
 
-enum zs_end { ZS_END_SOURCE, ZS_END_TARGET };
+enum zs_end {
+    ZS_END_SOURCE,
+    ZS_END_TARGET,
+    ZS_END_EITHER, /* a call that reads and writes does not say; the driver asks the source */
+};
 
 /* The outcome of one step. */
 struct zs_step {
@@ -127,7 +129,6 @@ struct zs_engine {
 
     bool end_is_certain; /* its END is the answer of read(2) itself */
     bool scatters;       /* it can write at explicit positions: run a scattered copy */
-    bool faults;         /* it has the source's pages faulted in, which reads little ahead */
     bool copies;         /* a pipe or socket gets copies of the bytes, not references to pages */
 };
 
@@ -181,12 +182,6 @@ struct zs_step zs_step_moved(uint64_t moved_bytes);
 
 /* The step that the result of a write to the target stands for: a count, 0, or -errno. */
 struct zs_step zs_step_of_write(ssize_t written);
-
-/*
- * Which end an error belongs to, for system calls that read and write in one: a positioned source
- * is asked by reading what they were to move.
- */
-enum zs_end zs_copy_blame(const struct zs_copy *copy);
 
 /*
  * Grows a pipe of capacity_bytes to ZS_PIPE_BYTES, or as near as the user's limits allow; never

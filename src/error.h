@@ -6,9 +6,10 @@
 /* What kind of failure it is; main turns the kind into the exit status. */
 enum zs_error_kind {
     ZS_ERROR_NONE = 0,
-    ZS_ERROR_USAGE,    /* the command line is wrong; hint at --help */
-    ZS_ERROR_REFUSED,  /* the plan cannot be carried out and nothing was touched */
-    ZS_ERROR_SHORT,    /* the source has fewer bytes than were asked for */
+    ZS_ERROR_USAGE,   /* the command line is wrong; hint at --help */
+    ZS_ERROR_REFUSED, /* the plan cannot be carried out and nothing was touched */
+    ZS_ERROR_SHORT,   /* the source has fewer bytes than were asked for */
+    ZS_ERROR_DEVICE,  /* the device refused what had arrived: how much of it is good is not known */
     ZS_ERROR_TRANSFER, /* a read, write, map, truncate or close failed */
     ZS_ERROR_PIPE,     /* the reader of the target is gone (EPIPE) */
 };

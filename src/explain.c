@@ -3,7 +3,6 @@
 #include "explain.h"
 
 #include "diag.h"
-#include "target.h"
 
 typedef unsigned long long ull; /* for printf */
 
@@ -96,13 +95,6 @@ static void print_shared(FILE *stream, const struct zs_plan *plan)
         (void)fprintf(stream, "share: %llu bytes, if the file system can\n", (ull)shared_bytes);
 }
 
-static bool is_space_looked_for(const struct zs_plan *plan, const struct zs_facts *target)
-{
-    return plan->reserve_bytes >= (plan->shared ? 1 : ZS_RESERVE_FROM_BYTES) &&
-           plan->placement != ZS_PLACE_APPEND && target->kind != ZS_KIND_BLOCK &&
-           !zs_facts_is_stream(target);
-}
-
 void zs_explain(FILE *stream, const struct zs_plan *plan, const struct zs_facts *source,
                 const struct zs_facts *target)
 {
@@ -115,9 +107,6 @@ void zs_explain(FILE *stream, const struct zs_plan *plan, const struct zs_facts 
     for (size_t i = 0; i < plan->part_count; i++)
         print_part(stream, &plan->parts[i], !zs_facts_is_stream(target));
     print_shared(stream, plan);
-    if (is_space_looked_for(plan, target))
-        (void)fprintf(stream, "space: for %llu bytes is looked for first\n",
-                      (ull)plan->reserve_bytes);
     if (options->stable)
         (void)fputs("stable: a pipe or socket gets copies\n", stream);
     if (plan->sync)

@@ -35,6 +35,11 @@ static enum zs_kind kind_of_mode(mode_t mode)
     }
 }
 
+/* File systems on a server; linux/magic.h has the last four since Linux 5.17 only. */
+enum { NFS = 0x6969, CEPH = 0x00c36400, FUSE = 0x65735546, SMB = 0x517b };
+#define CIFS ((uint32_t)0xff534d42)
+#define SMB2 ((uint32_t)0xfe534d42)
+
 /*
  * File systems whose regular files are made up as they are read: st_size is 0 (procfs) or one page
  * (sysfs), whatever the file holds.
@@ -87,7 +92,8 @@ static int examine_filesystem(int fd, struct zs_facts *facts)
 
 /*
  * Every file system that makes files up as they are read, or keeps them on a server, has a device
- * number with major 0 (Linux 6.18). The type of others is not worth a system call here.
+ * number with major 0 (Linux 6.18; FUSE over a block device has the device's, and is like a local
+ * one). The type of others is not worth a system call here.
  */
 static int examine_regular(int fd, const struct stat *status, struct zs_facts *facts)
 {
@@ -250,7 +256,10 @@ int zs_facts_learn(int fd, uint64_t start, uint64_t length_bytes, struct zs_fact
 {
     if (!zs_facts_mappable(facts) || length_bytes <= ZS_SMALL_BYTES)
         return 0;
-    facts->cached = length_bytes >= ZS_LARGE_BYTES && is_cached(fd, start, length_bytes);
+    if (length_bytes >= ZS_LARGE_BYTES) {
+        facts->cached = is_cached(fd, start, length_bytes);
+        facts->processors = zs_sys_processors();
+    }
     return facts->kind == ZS_KIND_REGULAR && facts->filesystem == 0 ? examine_filesystem(fd, facts)
                                                                     : 0;
 }
@@ -291,6 +300,12 @@ bool zs_facts_same_file(const struct zs_facts *a, const struct zs_facts *b)
     }
 }
 
+bool zs_facts_is_file(const struct zs_facts *facts)
+{
+    return facts->kind == ZS_KIND_REGULAR || facts->kind == ZS_KIND_BLOCK ||
+           facts->kind == ZS_KIND_NONE;
+}
+
 bool zs_facts_mappable(const struct zs_facts *facts)
 {
     return facts->positioned && facts->sized;
@@ -299,23 +314,28 @@ bool zs_facts_mappable(const struct zs_facts *facts)
 bool zs_facts_is_remote(const struct zs_facts *facts)
 {
     switch (facts->filesystem) {
-    case NFS_SUPER_MAGIC:
-    case CIFS_SUPER_MAGIC:
-    case SMB2_SUPER_MAGIC:
-    case CEPH_SUPER_MAGIC:
-    case FUSE_SUPER_MAGIC:
+    case NFS:
+    case CEPH:
+    case FUSE:
+    case SMB:
+    case CIFS:
+    case SMB2:
         return facts->kind == ZS_KIND_REGULAR;
     default:
         return false;
     }
 }
 
-/* The most common ones that cannot (Linux 6.18); any other is asked by trying. */
+/*
+ * The most common ones that cannot (Linux 6.18), and SMB, which can: but its client sets the
+ * target's size before it asks the server, so that even a try would touch the target. Any other is
+ * asked by trying.
+ */
 static bool never_shares(uint32_t filesystem)
 {
     return filesystem == EXT4_SUPER_MAGIC || filesystem == TMPFS_MAGIC ||
-           filesystem == RAMFS_MAGIC || filesystem == FUSE_SUPER_MAGIC ||
-           is_pseudo_filesystem(filesystem);
+           filesystem == RAMFS_MAGIC || filesystem == FUSE || filesystem == SMB ||
+           filesystem == CIFS || filesystem == SMB2 || is_pseudo_filesystem(filesystem);
 }
 
 const char *zs_facts_refuse_sharing(const struct zs_facts *source, const struct zs_facts *target)

@@ -45,6 +45,7 @@ struct zs_facts {
     uint32_t filesystem; /* of a regular file: its type (f_type), 0 if that was not asked for */
     bool cached;         /* of ZS_LARGE_BYTES and more: most of it seems to be in the page cache */
     bool local;          /* a socket of this machine only (AF_UNIX) */
+    unsigned processors; /* this process may run on, if it was worth asking; else 0 */
     bool shares_nothing; /* its file system cannot share blocks with the other end: it was tried */
     dev_t device;        /* with inode: identity of a file */
     ino_t inode;
@@ -78,6 +79,9 @@ int zs_facts_of_path(const char *path, struct zs_facts *facts);
 
 /* Whether the bytes of both lie in the same place: one regular file, one pipe, one block device. */
 bool zs_facts_same_file(const struct zs_facts *a, const struct zs_facts *b);
+
+/* A regular file, there or to be created, or a block device: it keeps what is written to it. */
+bool zs_facts_is_file(const struct zs_facts *facts);
 
 /* Whether the page cache holds its bytes at known positions: it can be mapped and sent from. */
 bool zs_facts_mappable(const struct zs_facts *facts);

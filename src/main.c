@@ -53,7 +53,6 @@
 #include "plan.h"
 #include "report.h"
 #include "source.h"
-#include "sys.h"
 #include "target.h"
 #include "transfer.h"
 
@@ -116,6 +115,7 @@ static int exit_status(const struct zs_error *error, bool dies_of_sigpipe)
         return STATUS_SHORT;
     case ZS_ERROR_PIPE:
         return dies_of_sigpipe ? STATUS_SIGNAL + SIGPIPE : STATUS_FAILED;
+    case ZS_ERROR_DEVICE:
     case ZS_ERROR_TRANSFER:
         break;
     }
@@ -133,15 +133,13 @@ static uint64_t now_ns(void)
  * A plan for a large slice is made again with what only then is worth finding out: the source's
  * file system, whether it is cached, how many processors there are.
  */
-static int refine(struct zs_plan *plan, struct zs_options *options, struct zs_source *source,
-                  const struct zs_target *target, struct zs_error *error)
+static int refine(struct zs_plan *plan, struct zs_source *source, const struct zs_target *target,
+                  struct zs_error *error)
 {
     const struct zs_part *part = zs_plan_longest(plan);
 
     if (!part || part->range.length_bytes <= ZS_SMALL_BYTES || !zs_facts_mappable(&source->facts))
         return 0;
-    if (options->jobs == 0 && part->range.length_bytes >= ZS_LARGE_BYTES)
-        options->jobs = zs_sys_processors();
     int learnt =
         zs_facts_learn(source->fd, part->source_position, part->range.length_bytes, &source->facts);
     if (learnt < 0)
@@ -160,7 +158,7 @@ static int explain(const struct zs_plan *plan, const struct zs_facts *source,
                         "standard output", "writing", errno ? errno : EIO, NULL);
 }
 
-static int carry_out(struct zs_options *options, struct zs_stats *stats, uint64_t *done_bytes,
+static int carry_out(const struct zs_options *options, struct zs_stats *stats, uint64_t *done_bytes,
                      struct zs_error *error)
 {
     struct zs_source source;
@@ -171,7 +169,7 @@ static int carry_out(struct zs_options *options, struct zs_stats *stats, uint64_
     if (zs_source_open(&source, options->source_path, options->source_name, error) == 0 &&
         zs_target_examine(&target, options->target_path, options->target_name, error) == 0 &&
         zs_plan_make(options, &source.facts, &target.facts, &plan, error) == 0 &&
-        refine(&plan, options, &source, &target, error) == 0)
+        refine(&plan, &source, &target, error) == 0)
         result = options->explain ? explain(&plan, &source.facts, &target.facts, error)
                                   : zs_transfer(&plan, &source, &target, stats, done_bytes, error);
 

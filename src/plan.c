@@ -40,11 +40,6 @@ static int refuse_target(const struct planning *p, const char *operation, int co
     return refuse(p, p->options->target_name, operation, code, reason);
 }
 
-static bool is_file(const struct zs_facts *facts)
-{
-    return zs_choice_is_file(facts);
-}
-
 static int check_ends(const struct planning *p)
 {
     if (!p->source->readable)
@@ -59,7 +54,7 @@ static int check_ends(const struct planning *p)
         return refuse_target(p, "writing", EISDIR, NULL);
     if (p->options->no_clobber && p->target->kind != ZS_KIND_NONE)
         return refuse_target(p, "creating", EEXIST, NULL);
-    if (p->options->sync && !is_file(p->target))
+    if (p->options->sync && !zs_facts_is_file(p->target))
         return zs_error_set(p->error, ZS_ERROR_REFUSED, p->options->target_name, "--sync", 0,
                             "%s keeps no bytes", zs_facts_kind_name(p->target->kind));
     return 0;
@@ -188,7 +183,7 @@ static int place_at(const struct planning *p)
     const struct zs_facts *target = p->target;
     const char *option = p->options->has_seek ? "--seek" : "--keep-offset";
 
-    if (!is_file(target))
+    if (!zs_facts_is_file(target))
         return zs_error_set(p->error, ZS_ERROR_REFUSED, p->options->target_name, option, 0,
                             "%s has no positions", zs_facts_kind_name(target->kind));
     if (target->append)
@@ -232,7 +227,7 @@ static int place(const struct planning *p)
         return place_at_seek(p);
     if (p->options->keep_offset)
         return place_at(p);
-    if (!is_file(target)) {
+    if (!zs_facts_is_file(target)) {
         p->plan->placement = ZS_PLACE_HERE;
     } else if (target->append || p->options->append) {
         if (target->kind == ZS_KIND_BLOCK)
@@ -259,7 +254,7 @@ static int check_room(const struct planning *p, uint64_t position, uint64_t span
     bool block = p->target->kind == ZS_KIND_BLOCK;
     uint64_t limit = block ? p->target->size_bytes : INT64_MAX;
 
-    if (!is_file(p->target) || (position <= limit && span_bytes <= limit - position))
+    if (!zs_facts_is_file(p->target) || (position <= limit && span_bytes <= limit - position))
         return 0;
     return zs_error_set(p->error, ZS_ERROR_REFUSED, p->options->target_name, "writing", 0,
                         block ? "%llu bytes at position %llu do not fit its %llu bytes"
@@ -294,7 +289,7 @@ static int place_parts(const struct planning *p)
         if (__builtin_add_overflow(total_bytes, length_bytes, &total_bytes))
             return refuse_source(p, EOVERFLOW, "the ranges have more than 2^64-1 bytes in all");
         /* Where the next part goes, if this one is complete, as it is if there is a next one. */
-        if (!keep_offset && is_file(p->target) && range->bounded &&
+        if (!keep_offset && zs_facts_is_file(p->target) && range->bounded &&
             __builtin_add_overflow(position, range->length_bytes, &position))
             position = UINT64_MAX;
         plan->scattered |= keep_offset && (i > 0 || !zs_range_is_contiguous(range));
@@ -511,6 +506,15 @@ static bool is_nothing(const struct zs_plan *plan)
     return plan->hold != ZS_HOLD_TAIL;
 }
 
+static uint64_t shareable_bytes(const struct zs_plan *plan)
+{
+    uint64_t bytes = 0;
+
+    for (size_t i = 0; i < plan->part_count; i++)
+        bytes += plan->parts[i].shareable ? plan->parts[i].range.length_bytes : 0;
+    return bytes;
+}
+
 static int share_blocks(const struct planning *p)
 {
     const struct zs_options *options = p->options;
@@ -521,8 +525,8 @@ static int share_blocks(const struct planning *p)
 
     if (!refusal && cut_parts(p) < 0)
         return -1;
-    if (plan->shares)
-        plan->reserve_bytes = 0; /* what is shared takes no space, and the rest is short */
+    if (plan->reserve_bytes > 0)
+        plan->reserve_bytes -= shareable_bytes(plan); /* they take no space, if all goes well */
     if ((options->reflink != ZS_REFLINK_ALWAYS && !only) || is_nothing(plan))
         return 0;
     if (refusal)
@@ -559,7 +563,7 @@ static const char *refusal_of(const struct planning *p, enum zs_engine_id id,
 {
     const struct zs_engine *engine = zs_engines[id];
 
-    if (p->plan->hold == ZS_HOLD_BACK && !is_file(target) && !engine->copies)
+    if (p->plan->hold == ZS_HOLD_BACK && !zs_facts_is_file(target) && !engine->copies)
         return "what is held back of a stream must be copied into a pipe or socket";
     if (p->options->stable && zs_facts_is_stream(target) && !engine->copies)
         return "it may pass references to the source's pages on, and --stable wants copies";
@@ -619,7 +623,8 @@ static int choose_engines(const struct planning *p)
                                   .piecewise = part->piecewise,
                                   .no_cache = p->options->no_cache,
                                   .shareable = part->shareable,
-                                  .jobs = p->options->jobs > 0 ? p->options->jobs : 1};
+                                  .jobs = p->options->jobs > 0 ? p->options->jobs
+                                                               : p->source->processors};
         struct zs_choice choice = zs_choice_make(&of);
         part->jobs = choice.jobs;
         part->why = p->options->engine_forced ? "it is the one that is wanted" : choice.why;

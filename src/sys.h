@@ -74,6 +74,9 @@ int zs_sys_sync_data(int fd);
 /* Whatever there is to sync, as for a folder (fsync). 0 or -errno. */
 int zs_sys_sync(int fd);
 
+/* Everything on the file system of fd is on its device (syncfs). 0 or -errno. */
+int zs_sys_sync_filesystem(int fd);
+
 /*
  * Starts to write dirty pages of [start, start + length_bytes) to the device, and, if `wait` is
  * true, waits until they are there; the file's metadata is not synced. 0 or -errno.
@@ -82,7 +85,8 @@ int zs_sys_write_back(int fd, uint64_t start, uint64_t length_bytes, bool wait);
 
 /*
  * Whether the byte at the position is in the page cache: 1 or 0, or -errno if that cannot be told.
- * It is read, if it is there, and never waited for.
+ * Does not wait for the device; where the kernel has no cachestat (before 6.5), asking starts to
+ * read what is not there.
  */
 int zs_sys_is_cached(int fd, uint64_t position);
 

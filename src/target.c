@@ -373,14 +373,14 @@ static int open_folder_of(const char *path)
 
 static int sync_folder(struct zs_target *target, struct zs_error *error)
 {
-    /* Who has joined others does not know where a symbolic link led them. */
-    char *joined = target->created_path ? NULL : realpath(target->path, NULL);
-    int fd = open_folder_of(joined                 ? joined
-                            : target->created_path ? target->created_path
-                                                   : target->path);
-    int result = fd < 0 ? fd : zs_sys_sync(fd);
+    char *path = realpath(target->path, NULL); /* past symbolic links */
+    int fd = open_folder_of(path ? path : target->path);
+    /* A folder may be written to and not read; then the whole file system is synced. */
+    int result = fd >= 0         ? zs_sys_sync(fd)
+                 : fd == -EACCES ? zs_sys_sync_filesystem(target->fd)
+                                 : fd;
 
-    free(joined);
+    free(path);
     if (fd >= 0)
         (void)zs_sys_close(fd);
     /* EINVAL: a file system whose folders cannot be synced */
@@ -477,7 +477,9 @@ void zs_target_abandon(struct zs_target *target, const struct zs_plan *plan,
         return;
     leave_behind(target, plan, written);
     bool wrong = written->excess_bytes > 0 && !take_back(target, plan, written);
-    if (written->done_bytes > 0 || wrong || !remove_created(target, plan)) {
+    if (error->kind == ZS_ERROR_DEVICE) {
+        zs_error_append(error, "how much of the target is good is not known");
+    } else if (written->done_bytes > 0 || wrong || !remove_created(target, plan)) {
         give_back(target);
         describe_remains(target, plan, written->done_bytes, error);
     }

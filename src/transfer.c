@@ -417,8 +417,7 @@ static int judge_end(struct run *run, const struct zs_range *range, uint64_t don
     run->end_offset = end_offset;
     if (run->source->facts.sized)
         return zs_error_set(run->error, ZS_ERROR_TRANSFER, name, "reading", 0,
-                            "it ended %llu bytes early, as if it had shrunk meanwhile",
-                            (ull)missing_bytes);
+                            "it ended early, as if it had shrunk meanwhile");
     if (run->plan->exact && missing_bytes > 0)
         return zs_error_set(run->error, ZS_ERROR_SHORT, name, "slicing", 0,
                             "it ended %llu bytes before the end of the slice", (ull)missing_bytes);
@@ -604,7 +603,7 @@ static int copy_parts(struct run *run)
 static int finish_behind(struct run *run)
 {
     int result = run->follows ? zs_behind_finish(&run->behind) : 0;
-    return result < 0 ? zs_error_set(run->error, ZS_ERROR_TRANSFER, run->target->name,
+    return result < 0 ? zs_error_set(run->error, ZS_ERROR_DEVICE, run->target->name,
                                      "writing to the device", -result, NULL)
                       : 0;
 }

@@ -33,7 +33,7 @@ static struct zs_step step(const struct zs_copy *copy, void *state)
                                zs_copy_place(copy, &place), zs_copy_most(copy, PIECE_BYTES));
     copy->stats->engines[ZS_ENGINE_COPY_RANGE].calls++;
     if (moved < 0)
-        return zs_step_of_error(moved, zs_copy_blame(copy));
+        return zs_step_of_error(moved, ZS_END_EITHER);
     /* Nothing moved: the end, or a file system that cannot; the driver finds out. */
     if (moved == 0)
         return (struct zs_step){.verdict = ZS_STEP_END};

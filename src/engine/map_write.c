@@ -1,14 +1,15 @@
 /*
  * map-write: the source is mapped, and a view of it, slice after slice, is what write(2) gets. What
  * remains after a short write is a smaller view of the same pages; no byte passes through memory of
- * the program's own. With two jobs a second thread maps pages ahead of the writer, which makes this
- * the fastest way from file to file: there is still one writer, so the target is never longer than
- * its good bytes. It is the only in-place way to a target that was opened for appending, and the
- * one that gives pipes and sockets copies of the bytes.
+ * the program's own. With two jobs a second thread maps pages ahead of the writer; there is still
+ * one writer, so the target is never longer than its good bytes. It is the only in-place way to a
+ * target that was opened for appending, and the one that gives pipes and sockets copies of the
+ * bytes.
  */
 
 #include "ahead.h"
 #include "engine.h"
+#include "readahead.h"
 #include "sys.h"
 #include "view.h"
 
@@ -36,6 +37,7 @@ struct mapping {
     struct zs_window window;
     uint64_t populated_until; /* source position */
     struct zs_ahead *ahead;   /* NULL: the writer populates by itself */
+    struct zs_readahead readahead;
 };
 
 static const char *refuse(const struct zs_facts *source, const struct zs_facts *target)
@@ -86,12 +88,29 @@ static void populate(struct mapping *mapping, uint64_t position, struct zs_view 
     }
 }
 
+/*
+ * A copy of less is over before read-ahead of more than the kernel's own could help; pieces with
+ * gaps between them are left to the kernel.
+ */
+#define READAHEAD_FROM_BYTES ((uint64_t)2 * 1024 * 1024)
+
+static void read_ahead(const struct zs_copy *copy, struct mapping *mapping)
+{
+    const struct zs_range *range = &copy->range;
+
+    if (range->bounded && range->length_bytes >= READAHEAD_FROM_BYTES &&
+        zs_range_is_contiguous(range))
+        zs_readahead_advance(&mapping->readahead, copy->source_fd, copy->source_position,
+                             copy->source_position + copy->remaining_bytes);
+}
+
 /* The next piece of the source as a view, its pages mapped. 0 or -errno. */
 static int next_piece(const struct zs_copy *copy, struct mapping *mapping, struct zs_view *piece)
 {
     uint64_t position = copy->source_position;
     size_t piece_bytes = zs_copy_most(copy, PIECE_BYTES);
 
+    read_ahead(copy, mapping);
     *piece = zs_window_view(&mapping->window, position, piece_bytes);
     if (piece->length_bytes == 0) {
         int moved = move_window(copy, mapping);
@@ -157,6 +176,5 @@ const struct zs_engine zs_engine_map_write = {
     .step = step,
     .close = close_mapping,
     .scatters = true,
-    .faults = true,
     .copies = true,
 };

@@ -39,12 +39,12 @@ static struct zs_step step(const struct zs_copy *copy, void *state)
     /* The engine that comes next writes where the target stands. */
     if (shared == 0 && !copy->scattered)
         shared = zs_sys_seek(copy->target_fd, position + piece_bytes);
-    return shared < 0 ? zs_step_of_error(shared, zs_copy_blame(copy)) : zs_step_moved(piece_bytes);
+    return shared < 0 ? zs_step_of_error(shared, ZS_END_EITHER) : zs_step_moved(piece_bytes);
 }
 
 /*
  * btrfs shares nothing between a file with checksums and one without (chattr +C), and says EINVAL
- * to that as to a range that is not on blocks (Linux 6.18).
+ * to that, too (Linux 6.18).
  */
 static bool differ_in_checksums(int source_fd, int target_fd)
 {
@@ -59,11 +59,12 @@ static bool differ_in_checksums(int source_fd, int target_fd)
 int zs_reflink_try(int source_fd, int target_fd)
 {
     /*
-     * Beyond the end of any file, and no whole number of blocks: a file system that can share
-     * blocks has to refuse it for that.
+     * Whole blocks beyond the end of any file: a file system that can share, or its server, has to
+     * refuse that as such, with EINVAL. (A range that is not on blocks would not reach a server.)
      */
-    static const uint64_t nowhere = ((uint64_t)1 << 62) + 1;
-    int result = zs_sys_clone_range(source_fd, nowhere, target_fd, 0, 1);
+    static const uint64_t nowhere = (uint64_t)1 << 62;
+    static const uint64_t length_bytes = (uint64_t)1 << 20;
+    int result = zs_sys_clone_range(source_fd, nowhere, target_fd, 0, length_bytes);
 
     return result == -EINVAL && !differ_in_checksums(source_fd, target_fd) ? 0 : result;
 }

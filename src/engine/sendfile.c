@@ -30,7 +30,7 @@ static struct zs_step step(const struct zs_copy *copy, void *state)
     if (moved == -EAGAIN)
         return zs_step_of_error(moved, ZS_END_TARGET);
     if (moved < 0)
-        return zs_step_of_error(moved, zs_copy_blame(copy));
+        return zs_step_of_error(moved, ZS_END_EITHER);
     if (moved == 0)
         return (struct zs_step){.verdict = ZS_STEP_END};
     return zs_step_moved((uint64_t)moved);
