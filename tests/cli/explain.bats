@@ -40,7 +40,8 @@ expect_said() {
     [ ! -e out ]
     expect_unsaid '^(share|space|sync|cache|stable|held)'
     explain -o 1000 in out
-    expect_said "by splice, else" "space: for 299000 bytes"
+    expect_said "    by map-write, else splice, else sendfile, else buffer" \
+        "    because up to 1 MiB is one write from where it lies" "space: for 299000 bytes"
     explain --sync --no-cache --no-clobber in out
     expect_said "sync: at the end" "cache: given back" "must not exist"
 }
@@ -103,10 +104,55 @@ END
         explain --reflink=always mnt.$type/in mnt.$type/out
         expect_said "share: 83886080 bytes"
         explain --reflink=never --jobs 2 mnt.$type/in mnt.$type/out
-        expect_said "by map-write, else" "by 2 threads" "space: for 83886080 bytes"
+        expect_said "by map-write, else" "buffer, with 2 threads" "space: for 83886080 bytes"
         expect_unsaid '^share:'
         umount mnt.$type
     done
+}
+
+@test "an engine that would come first and cannot do it is named, with the reason" {
+    random_file in 3000000
+    printf old >old
+    explain --append in old
+    expect_said "    by map-write, else buffer" "    because of splice: it cannot append"
+    explain --append -l 1000 in old
+    expect_said "    by map-write, else buffer" "    because of sendfile: it cannot append"
+    explain --append -l 300000 in old
+    expect_said "    because up to 1 MiB"
+    mkfifo fifo
+    explain --stable in fifo
+    expect_said "    by map-write, else buffer" "    because of splice: it may pass references" "stable: "
+    explain --keep-offset -r 0:2M -r 2900000: in out # sendfile has no positions to write at
+    expect_said "    because references to pages" "    because of sendfile: it cannot write at positions"
+    explain --jobs 2 -l 2M in out
+    expect_unsaid "threads|because of"
+}
+
+@test "space is mentioned only where it is looked for" {
+    random_file in 3000000
+    printf old >old
+    explain in out
+    expect_said "space: for 3000000 bytes"
+    explain in old
+    expect_said "space: for 3000000 bytes"
+    explain -l 256K in out
+    expect_said "space: for 262144 bytes"
+    explain -l 262143 in out
+    expect_unsaid "^space"
+    explain --shard 1/3000 --keep-offset in out # for what others write to, any little is
+    expect_said "space: for 1000 bytes"
+    explain --append in old
+    expect_unsaid "^space"
+    explain --keep-offset -r 0:1M -r 2M: in out
+    expect_unsaid "^space"
+    explain in /dev/null
+    expect_unsaid "^space"
+    cat in | { explain - out; cat >rest; }
+    expect_unsaid "^space"
+    truncate -s 4M image
+    attach_loop image
+    explain in "$device"
+    expect_unsaid "^space"
 }
 
 @test "streams: what is held, and nothing of them is read" {
@@ -210,13 +256,19 @@ END
     [ ! -e out ]
 }
 
-@test "--reflink=always that only trying shows to be in vain is refused as well" {
+@test "--reflink=always that only trying shows to be in vain is refused, but explained with an if" {
     mount_file_system xfs 300
     truncate -s 5M mnt.xfs/in
     expect_failure 2 out "share" --reflink=always mnt.xfs/in out
-    expect_failure 2 out "share" --explain --reflink=always mnt.xfs/in out >said
-    [ ! -s said ]
     [ ! -e out ]
+    explain --reflink=always mnt.xfs/in out # what shares is found out by trying, which needs the target
+    expect_said "share: 5242880 bytes, if the file system can" "    by reflink"
+    expect_unsaid ", else "
+    [ ! -e out ]
+    printf old >out # what shows without trying is refused here, too
+    expect_failure 2 out "they are on two file systems" --explain --reflink=always mnt.xfs/in out >said
+    [ ! -s said ]
+    [ "$(cat out)" = old ]
 }
 
 @test "what cannot be printed is a failure" {

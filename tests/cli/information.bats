@@ -39,7 +39,7 @@ load ../helper
 }
 
 @test "-v prints one summary line" {
-    local pattern='^zslice: 300000 bytes \(300\.0 kB\) in [0-9.]+ s, [0-9.]+ [kMGT]?B/s, by splice$'
+    local pattern='^zslice: 300000 bytes \(300\.0 kB\) in [0-9.]+ s, [0-9.]+ [kMGT]?B/s, by map-write$'
     random_file in 300000
     "$ZSLICE" -v in out >stdout 2>err
     [ ! -s stdout ]

@@ -32,13 +32,13 @@ expect_jobs() {
 }
 
 @test "file to file: one job, two, auto, at odd offsets, around 16 MiB and 64 MiB" {
-    local offset length jobs expected
+    local offset length jobs
     while read -r offset length; do
-        expected=$(slice "$offset" "$length" | sha256sum)
         for jobs in 1 2 auto; do
             echo "offset $offset, length $length, $jobs"
             "$ZSLICE" --stats=json --reflink=never -j $jobs -o "$offset" -l "$length" in out 2>stats
-            [ "$(sha256sum <out)" = "$expected" ]
+            [ "$(stat -c %s out)" -eq "$length" ]
+            cmp -n "$length" -i "0:$offset" out in
             [ "$jobs" != 1 ] || expect_jobs 1
             [ "$jobs" != 2 ] || [ "$length" -lt $AHEAD_BYTES ] || expect_jobs 2
             [ "$length" -ge $AHEAD_BYTES ] || expect_jobs 1
@@ -132,9 +132,9 @@ END
 }
 
 # bats test_tags=memory
-@test "1 GiB with two jobs: no more than 40 MiB resident, whoever is faster" {
+@test "512 MiB with two jobs: no more than 40 MiB resident, whoever is faster" {
     local rss
-    truncate -s 1G sparse
+    truncate -s 512M sparse
     "$ZSLICE" --stats=json -j 2 -o 1 --engine map-write sparse /dev/null 2>stats
     rss=$(statistic .peak_rss_bytes)
     echo "to /dev/null: $rss"
@@ -148,22 +148,22 @@ END
     rss=$(statistic .peak_rss_bytes)
     echo "to a file: $rss"
     [ "$rss" -lt $((40 * MIB)) ]
-    [ "$(stat -c %s out)" -eq 1073741823 ]
+    [ "$(stat -c %s out)" -eq 536870911 ]
     rm out
 }
 
 # bats test_tags=memory
 @test "less address space than a long window wants" {
     local limit
-    truncate -s 2G sparse
+    truncate -s 1700M sparse
     slice 0 100000 | dd of=sparse bs=64K oflag=seek_bytes seek=1500000001 conv=notrunc status=none
     for limit in 300000 100000 48000 20000 8000; do
-        (ulimit -v $limit && "$ZSLICE" --stats=json -j 2 -o 1500000000 -l 100M sparse out 2>stats)
+        (ulimit -v $limit && "$ZSLICE" --stats=json -j 2 -o 1500000000 -l 70M sparse out 2>stats)
         echo "limit $limit KiB: $(engines_used), $(statistic .jobs)"
-        { head -c 1 /dev/zero; slice 0 100000; head -c 104757599 /dev/zero; } | cmp - out
+        { head -c 1 /dev/zero; slice 0 100000; head -c 73300319 /dev/zero; } | cmp - out
     done
-    (ulimit -v 100000 && "$ZSLICE" --stats=json -j 2 -o 1 --engine map-write sparse /dev/null 2>stats)
-    [ "$(statistic .bytes)" -eq 2147483647 ]
+    (ulimit -v 100000 && "$ZSLICE" --stats=json -j 2 -o 1 -l 600M --engine map-write sparse /dev/null 2>stats)
+    [ "$(statistic .bytes)" -eq 629145600 ]
 }
 
 @test "no thread to be had: one job, the same bytes" {
@@ -190,7 +190,7 @@ END
     start=$(date +%s%N)
     "$ZSLICE" -j 2 --reflink=never -o 4097 twice out
     duration=$((($(date +%s%N) - start) / 1000)) # microseconds
-    for round in $(seq 20); do
+    for round in $(seq 14); do
         rm -f out
         delay=$((RANDOM * duration / 32768))
         "$ZSLICE" -j 2 --reflink=never -o 4097 twice out 3>&- &
@@ -208,8 +208,8 @@ END
             partial=$((partial + 1))
         fi
     done
-    echo "$partial of 20 were stopped halfway"
-    [ "$partial" -ge 3 ]
+    echo "$partial of 14 were stopped halfway"
+    [ "$partial" -ge 2 ]
 }
 
 @test "SIGTERM ends both threads at once" {

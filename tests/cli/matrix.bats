@@ -9,7 +9,7 @@ load ../helper
 engines=(auto reflink copy-range splice sendfile map-write buffer)
 targets=(new existing append pipe fifo socket null block redirected appended)
 
-# Long enough for the engine of large copies, and not a multiple of anything.
+# Too long for the engine of the smallest copies, and not a multiple of anything.
 CONTENT_BYTES=300017
 
 setup_file() {
@@ -81,6 +81,8 @@ expected_engine() {
         echo buffer
     elif [ "$target" = socket ] && [ "$mappable" -eq 1 ]; then
         echo sendfile
+    elif [ "$mappable" -eq 1 ] && [[ " new existing block redirected " = *" $target "* ]]; then
+        echo map-write
     else
         echo splice
     fi
@@ -331,22 +333,36 @@ run_matrix() {
     done
 }
 
-@test "small copies to files go by sendfile, large ones not, and the largest by map-write if they are cached" {
-    random_file in 300000
-    "$ZSLICE" --stats=json -o 1001 -l 100000 in out 2>stats
-    [ "$(engines_used)" = sendfile ]
-    tail -c +1002 in | head -c 100000 | cmp - out
-    "$ZSLICE" --stats=json -o 1001 in out 2>stats
+# expect_engine ENGINE LENGTH TARGET: a slice of in that long, and its bytes.
+expect_engine() {
+    "$ZSLICE" --stats=json --reflink=never -o 1001 -l "$2" in "$3" 2>stats
+    [ "$(engines_used)" = "$1" ] || {
+        echo "$2 bytes: $(engines_used) instead of $1"
+        return 1
+    }
+    cmp -n "$2" -i 1001:0 in "$3"
+}
+
+@test "file to file, by size: sendfile to 256 KiB, map-write to 1 MiB and from 16 MiB on if cached, else splice" {
+    local target targets=(out)
+    random_file in 16778218
+    [ -z "$TARGET_DEVICE" ] || targets+=("$TARGET_DEVICE") # of 1 MiB
+    for target in "${targets[@]}"; do
+        expect_engine sendfile 1 "$target"
+        expect_engine sendfile 262144 "$target"
+        expect_engine map-write 262145 "$target"
+        expect_engine map-write 1048576 "$target"
+    done
+    expect_engine splice 1048577 out
+    expect_engine splice 16777215 out
+    expect_engine map-write 16777216 out
+    [ "$(stat --format %s out)" -eq 16777216 ]
+    "$ZSLICE" --stats=json -o 1001 in 2>stats | cmp - <(tail -c +1002 in)
+    [ "$(engines_used)" = splice ] # from memory to a pipe is a copy more
+    "$ZSLICE" --stats=json -o 1001 in /dev/null 2>stats
     [ "$(engines_used)" = splice ]
-    # 16 MiB and more that are cached.
-    random_file in 16778217
-    "$ZSLICE" --stats=json -o 1002 in out 2>stats
-    [ "$(engines_used)" = splice ]
-    "$ZSLICE" --stats=json -o 1001 in out 2>stats
-    [ "$(engines_used)" = map-write ]
     [ "$(stat -f -c %T .)" != tmpfs ] || return 0
     sync in
     dd if=in iflag=nocache count=0 status=none
-    "$ZSLICE" --stats=json -o 1001 in out 2>stats
-    [ "$(engines_used)" = splice ]
+    expect_engine splice 16777216 out
 }

@@ -35,6 +35,36 @@ serve() {
     rm in got
 }
 
+@test "TCP: map-write for 16 MiB and more that are cached, else sendfile; to a Unix socket sendfile" {
+    local length expected
+    random_file in 17000001
+    while read -r length expected; do
+        serve receive got
+        "$ZSLICE" --stats=json -o 1001 -l "$length" in >"/dev/tcp/127.0.0.1/$port" 2>stats
+        wait "$server"
+        cmp -n "$length" -i 1001:0 in got
+        [ "$(stat --format %s got)" -eq "$length" ]
+        [ "$(engines_used)" = "$expected" ]
+        [ "$(statistic .jobs)" -eq 1 ]
+    done <<'END'
+1 sendfile
+1048577 sendfile
+16777215 sendfile
+16777216 map-write
+END
+    peer run --target unix --collect got -- "$ZSLICE" --stats=json -o 1001 in 2>stats
+    cmp got <(tail -c +1002 in)
+    [ "$(engines_used)" = sendfile ]
+    [ "$(stat -f -c %T .)" != tmpfs ] || return 0
+    sync in
+    dd if=in iflag=nocache count=0 status=none
+    serve receive got
+    "$ZSLICE" --stats=json -o 1001 in >"/dev/tcp/127.0.0.1/$port" 2>stats
+    wait "$server"
+    cmp got <(tail -c +1002 in)
+    [ "$(engines_used)" = sendfile ]
+}
+
 @test "every engine into a TCP socket" {
     local engine
     random_file in 3000000

@@ -92,6 +92,19 @@ sweep() {
     all_good
 }
 
+@test "map-write, by itself for up to 1 MiB: writing, into a new and an old target" {
+    random_file in 1049576
+    tail -c +1001 in >expected
+    sweep write@out out map-write auto -o 1000
+    random_file older 5000
+    old=older
+    sweep write@out out map-write auto -o 1000
+    random_file older 1100000
+    placement=at position=700
+    sweep write@out out map-write auto -o 1000 --seek 700
+    all_good
+}
+
 @test "map-write: mapping the first, second and last window" {
     local code at
     codes=(EINVAL EACCES ENODEV ENOMEM EPERM EAGAIN EIO)

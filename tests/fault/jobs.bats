@@ -20,7 +20,7 @@ two_jobs() {
 @test "mapping ahead is only advice" {
     local code at
     for code in EINVAL EFAULT EHWPOISON; do
-        for at in 1+ 3; do
+        for at in 1+ $([ $code = EHWPOISON ] && echo 3); do
             name="madvise $code at $at"
             inject "madvise:error=$code:when=$at"
             transfer file-file -j 2 -o 1000
@@ -40,7 +40,7 @@ two_jobs() {
     transfer file-file -j 2 -o 1000
     judge "done"
     two_jobs
-    for code in ENOMEM ENODEV EACCES EPERM; do
+    for code in ENOMEM ENODEV EACCES; do
         name="mmap $code"
         inject "mmap@in:error=$code:when=1+"
         transfer file-file -j 2 -o 1000
@@ -76,9 +76,10 @@ two_jobs() {
 }
 
 @test "writing fails: at the first piece, in the middle, at the last" {
-    local code at
+    local code codes at
     for at in 1 5 69; do
-        for code in "${hard[@]}" EINVAL EINTR; do
+        [ $at -eq 5 ] && codes=("${hard[@]}" EINVAL EINTR) || codes=(EIO EINVAL)
+        for code in "${codes[@]}"; do
             name="write $code at $at"
             inject "write@out:error=$code:when=$at"
             transfer file-file -j 2 -o 1000
@@ -110,7 +111,7 @@ two_jobs() {
 @test "the source shrinks, at every call, to every size: no NUL gets in" {
     local stop size
     for stop in mmap@in:1 write@out:1 write@out:9; do
-        for size in 0 1500000 12000000 71999999; do
+        for size in 0 12000000 71999999; do
             name="to $size after $stop"
             rm -f in
             cp whole in

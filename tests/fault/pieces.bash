@@ -143,8 +143,8 @@ judge_call() {
     EAGAIN) [ "$waits" = no ] || fails=never ;;
     esac
     if [ $fails = must ]; then
-        if [ "$how" = auto ] && ! is_hard "$code"; then
-            fails=never
+        if [ "$how" = auto ] && { ! is_hard "$code" || [ "$call" = mmap@in ]; }; then
+            fails=never # mapping fails for reasons of mapping only
         elif [ "$how" = held ] && ! is_hard "$code"; then
             fails=may
         elif [ "$when" = later ] || [ "$code" = 0 ]; then
@@ -215,8 +215,8 @@ sweep_file_to_file() {
         for call in $calls_to_hit; do
             object=${call#*@} how=alone
             [ "$engine" != auto ] || how=auto
-            # All that auto has for short pieces is buffer.
-            [[ $engine-$call != auto-pread64@in && $engine-$call != auto-*write*@out ]] || how=alone
+            # All that auto has for short pieces is buffer, which reads.
+            [[ $engine != auto || $auto_calls != *pread64@in* ]] || how=alone
             # A page that cannot be read is the source's.
             [ "$engine-$call" != "map-write-$writing@out" ] || object='@(in|out)'
             name="$what, $engine, $call"

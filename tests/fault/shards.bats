@@ -51,7 +51,7 @@ with_each_old() {
     slice_ranges
     few_codes=(EIO EINVAL 0)
     forced_codes=(EIO EINVAL 0)
-    auto_calls="splice@in splice@out"
+    auto_calls="mmap@in pwrite64@out splice@in splice@out"
     position=1000
     with_each_old sweep_file_to_file "${ranges[@]}" -k
     all_good
@@ -156,20 +156,21 @@ with_each_old() {
     position=633333
     few_codes=(EIO EINVAL 0)
     forced_codes=(EIO EINVAL 0)
-    auto_calls="splice@in splice@out"
+    auto_calls="mmap@in write@out"
     with_each_old sweep_file_to_file --shard 2/3 -k
     all_good
 }
 
 @test "a shard that fails at once leaves the file that it created" {
-    local fault
+    local engine fault
     slice 633333:1266666::
     position=633333
-    for fault in lseek@out:error=EIO splice@out:error=EIO splice@in:error=ENOSPC \
-        splice@in:error=EIO; do
+    for fault in auto:lseek@out:error=EIO auto:write@out:error=EIO auto:write@out:error=ENOSPC \
+        splice:splice@out:error=EIO splice:splice@in:error=ENOSPC splice:splice@in:error=EIO; do
         name="$fault"
-        inject "$fault"
-        transfer file-file --shard 2/3 -k
+        engine=${fault%%:*}
+        inject "${fault#*:}"
+        transfer file-file --engine="$engine" --shard 2/3 -k
         # What is looked at when it was created already is a matter of choice.
         judge_rule may '@(in|out)' ""
         [ -e out ] || problem "it was removed"
@@ -198,7 +199,7 @@ with_each_old() {
 
 @test "two shards at a time: one fails, the other's bytes stay, and running it again completes it" {
     local engine call fails
-    for stop in auto:splice@out splice:splice@out sendfile:sendfile@out map-write:write@out \
+    for stop in auto:write@out splice:splice@out sendfile:sendfile@out map-write:write@out \
         buffer:write@out; do
         IFS=: read -r engine call <<<"$stop"
         for fails in EIO ENOSPC; do
@@ -320,7 +321,8 @@ with_each_old() {
     for stop in ranges:splice:splice@in ranges:splice:splice@out ranges:buffer:pwrite64@out \
         ranges:map-write:pwrite64@out shard:sendfile:sendfile@out 4K:splice:splice@in \
         4K:splice:splice@out 4K:buffer:pread64@in 4K:buffer:pwrite64@out 300K:auto:splice@in \
-        300K:buffer:pwrite64@out 300K:map-write:mmap@in shard:auto:splice@in shard:buffer:pread64@in; do
+        300K:buffer:pwrite64@out 300K:map-write:mmap@in shard:auto:mmap@in shard:auto:write@out shard:splice:splice@in \
+        shard:buffer:pread64@in; do
         IFS=: read -r what engine call <<<"$stop"
         cp whole in
         case $what in

@@ -26,7 +26,7 @@ slice_ascending() {
 @test "three ranges, file to file" {
     what="ranges"
     slice_ranges
-    auto_calls="splice@in splice@out sendfile@out"
+    auto_calls="mmap@in write@out sendfile@out"
     sweep_file_to_file "${ranges[@]}"
     all_good
 }
@@ -38,7 +38,7 @@ slice_ascending() {
     old=old placement=at position=700
     all_codes=(EIO EINVAL 0) few_codes=(EIO 0)
     forced_codes=(EIO) few_forced_codes=(EIO)
-    auto_calls="splice@in splice@out sendfile@out"
+    auto_calls="mmap@in write@out sendfile@out"
     sweep_file_to_file "${ranges[@]}" --seek 700
     all_good
 }
@@ -203,7 +203,7 @@ slice_ascending() {
 @test "the source shrinks between two ranges, and in the middle of pieces" {
     local stop call engine size at
     cp in whole
-    for stop in ranges:auto:splice@out ranges:splice:splice@out ranges:buffer:write@out \
+    for stop in ranges:auto:mmap@in ranges:auto:write@out ranges:splice:splice@out ranges:buffer:write@out \
         ranges:sendfile:sendfile@out ranges:map-write:write@out \
         3:buffer:write@out 3:auto:pread64@in 4K:auto:splice@in 4K:splice:splice@out 4K:buffer:pread64@in \
         4K:map-write:write@out 300K:auto:splice@in 300K:splice:splice@out 300K:buffer:write@out; do

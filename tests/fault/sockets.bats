@@ -21,6 +21,23 @@ setup() {
     all_good
 }
 
+@test "file to TCP: map-write of what is cached" {
+    random_file in 17000001
+    tail -c +1001 in >expected
+    codes=(EIO EINVAL EINTR EAGAIN)
+    sweep_stream file-tcp write "1 2 17" "standard output" yes map-write auto -o 1000
+    codes=(ENOMEM ENODEV EIO) # mapping fails for reasons of mapping only
+    for code in "${codes[@]}"; do
+        name="mmap $code"
+        inject "mmap@in:error=$code:when=1"
+        transfer file-tcp -o 1000
+        judge "done"
+        expect_refused map-write "$code"
+        [[ $json = *'"sendfile":{"bytes":16999001'* ]] || problem "not by sendfile: $json"
+    done
+    all_good
+}
+
 @test "file to TCP and unix: splice, map-write and buffer" {
     tail -c +1001 in >expected
     codes=(ENOSPC EIO EINVAL ENOMEM EINTR EAGAIN)

@@ -8,7 +8,6 @@
 
 #include "plan.h"
 
-#include "choice.h"
 #include "engine.h"
 
 #include <linux/magic.h>
@@ -187,6 +186,8 @@ static void take_sharing(struct input *input, struct zs_options *options, struct
     source->device = how & 16;
     target->device = source->inode == target->inode ? source->device : how & 32;
     source->shares_nothing = (how & 192) == 192;
+    source->cached = how & 4 && source->sized;
+    target->local = how & 8 && target->kind == ZS_KIND_SOCKET;
     source->filesystem =
         source->kind == ZS_KIND_REGULAR ? types[take(input) % (sizeof types / sizeof *types)] : 0;
     if (source->kind == ZS_KIND_REGULAR)
@@ -333,6 +334,9 @@ static void check_engines(const struct zs_plan *plan, const struct zs_facts *tar
                     (part->jobs == 1 || part->jobs <= plan->options->jobs),
                 "more threads than may be used");
         require(part->why && part->why[0], "no reason");
+        require(part->passed_over == ZS_ENGINE_COUNT ||
+                    (!plan->engine_forced && !only_shared && !seen[part->passed_over]),
+                "an engine is used that was passed over");
         for (size_t e = 0; e < part->engine_count; e++)
             require(!plan->options->stable || !zs_facts_is_stream(target) ||
                         zs_engines[part->engines[e]]->copies,
@@ -380,8 +384,12 @@ static void check_shareable(const struct zs_plan *plan, const struct zs_part *pa
     require(part->target_position % block == 0, "a block of the target is cut");
     require(length % block == 0 ||
                 (part->source_position + length == source->size_bytes && !plan->shared &&
+                 !zs_facts_same_file(source, target) &&
                  (emptied || part->target_position + length >= target->size_bytes)),
             "a part of a block is shared that does not end both files");
+    require(length > ZS_SMALL_BYTES || plan->options->reflink == ZS_REFLINK_ALWAYS ||
+                plan->engine_forced,
+            "a small slice is shared");
     require(plan->options->reflink != ZS_REFLINK_NEVER, "never is not never");
     require(!zs_facts_refuse_sharing(source, target), "file systems that cannot share");
     require(plan->placement != ZS_PLACE_APPEND && plan->hold == ZS_HOLD_NOTHING, "shared nowhere");
@@ -396,6 +404,7 @@ static void check_cuts(const struct zs_plan *plan, const struct zs_plan *uncut,
 {
     const struct zs_part *part = plan->parts;
     const struct zs_part *behind = plan->parts + plan->part_count;
+    uint64_t shared_bytes = 0;
     bool shares = false;
 
     for (size_t i = 0; i < uncut->part_count; i++) {
@@ -412,6 +421,7 @@ static void check_cuts(const struct zs_plan *plan, const struct zs_plan *uncut,
             if (part->shareable)
                 check_shareable(plan, part, source, target);
             shared += part->shareable;
+            shared_bytes += part->shareable ? part->range.length_bytes : 0;
             require(shared > 0 || part->range.bounded == whole->range.bounded, "another part");
             done += part->range.length_bytes;
             part++;
@@ -427,7 +437,8 @@ static void check_cuts(const struct zs_plan *plan, const struct zs_plan *uncut,
     }
     require(part == behind, "there are more parts than ranges");
     require(plan->shares == shares, "the plan says otherwise");
-    require(plan->reserve_bytes == (shares ? 0 : uncut->reserve_bytes), "another reservation");
+    require(plan->reserve_bytes == uncut->reserve_bytes - (uncut->reserve_bytes ? shared_bytes : 0),
+            "another reservation");
     require(plan->placement == uncut->placement &&
                 plan->target_position == uncut->target_position &&
                 plan->scattered == uncut->scattered && plan->shared == uncut->shared,
@@ -450,6 +461,20 @@ static void check_written_once(const struct zs_plan *plan, const struct zs_facts
             require(at < sizeof written && !written[at], "a byte of the target is written twice");
             written[at] = true;
         }
+    }
+}
+
+static void check_longest(const struct zs_plan *plan)
+{
+    const struct zs_part *longest = zs_plan_longest(plan);
+
+    require(!longest || (longest->range.bounded && zs_range_is_contiguous(&longest->range)),
+            "the longest part is of no known length, or in pieces");
+    for (size_t i = 0; i < plan->part_count; i++) {
+        const struct zs_range *range = &plan->parts[i].range;
+        require(!range->bounded || !zs_range_is_contiguous(range) ||
+                    (longest && longest->range.length_bytes >= range->length_bytes),
+                "a part is longer than the longest");
     }
 }
 
@@ -478,7 +503,7 @@ static void check_uncut(const struct zs_plan *plan, const struct zs_facts *sourc
 static void check_plan(const struct zs_plan *plan, const struct zs_facts *source,
                        const struct zs_facts *target)
 {
-    require(!plan->options->sync || zs_choice_is_file(target), "a stream is synced");
+    require(!plan->options->sync || zs_facts_is_file(target), "a stream is synced");
     require(plan->sync == plan->options->sync && plan->no_cache == plan->options->no_cache,
             "what was asked for is forgotten");
 
@@ -489,6 +514,7 @@ static void check_plan(const struct zs_plan *plan, const struct zs_facts *source
     }
     check_uncut(plan, source, target);
     check_engines(plan, target);
+    check_longest(plan);
     check_written_once(plan, source, target);
     check_same_file(plan, source, target);
 }
@@ -511,6 +537,7 @@ static void check_remade(struct zs_plan *plan, const struct zs_facts *target, ui
                                   .positioned = true,
                                   .sized = true,
                                   .size_bytes = size,
+                                  .shares_nothing = true,
                                   .inode = 99};
     struct zs_error error = {0};
 

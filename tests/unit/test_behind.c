@@ -326,7 +326,7 @@ START_TEST(what_is_written_arrives_and_leaves_the_cache_if_it_is_to)
 
         zs_behind_begin(&behind, 0, 0);
         for (uint64_t end = MIB; end <= 6 * MIB; end += MIB) {
-            ck_assert_int_eq(zs_behind_write(&behind, bytes, MIB), (ssize_t)MIB);
+            ck_assert_int_eq(zs_behind_write(&behind, behind.target_fd, bytes, MIB), (ssize_t)MIB);
             ck_assert_int_eq(zs_behind_advance(&behind, 0, end), 0);
         }
         ck_assert_int_eq(zs_behind_finish(&behind), 0);
@@ -350,18 +350,18 @@ START_TEST(where_the_cache_cannot_be_passed_bytes_are_written_as_ever)
     struct zs_behind behind = of_target(fd, true);
 
     ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(zs_behind_write(&behind, "01234", 5), 5);
+    ck_assert_int_eq(zs_behind_write(&behind, behind.target_fd, "01234", 5), 5);
     ck_assert(behind.no_uncached && !behind.uncached);
-    ck_assert_int_eq(zs_behind_write(&behind, "56789", 5), 5);
+    ck_assert_int_eq(zs_behind_write(&behind, behind.target_fd, "56789", 5), 5);
     expect_content(fd, "0123456789", 10);
 
     ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
     (void)close(ends[0]);
     (void)signal(SIGPIPE, SIG_IGN);
     behind = of_target(ends[1], true);
-    ck_assert_int_eq(zs_behind_write(&behind, "x", 1), -EPIPE);
+    ck_assert_int_eq(zs_behind_write(&behind, behind.target_fd, "x", 1), -EPIPE);
     behind = of_target(-1, true);
-    ck_assert_int_eq(zs_behind_write(&behind, "x", 1), -EBADF);
+    ck_assert_int_eq(zs_behind_write(&behind, behind.target_fd, "x", 1), -EBADF);
 }
 END_TEST
 
@@ -409,14 +409,15 @@ START_TEST(the_last_positions_do_no_harm)
 }
 END_TEST
 
-/* What the device says is kept; that it cannot be asked is not its word. */
+/* That it cannot be asked is not the device's word; anything else may be, and is kept. */
 
 static const struct {
     int code;
     bool matters;
 } answers[] = {
-    {EIO, true},     {ENOSPC, true}, {EDQUOT, true},  {EINVAL, false},
-    {ESPIPE, false}, {EBADF, false}, {ENOSYS, false}, {ENOMEM, false},
+    {EIO, true},         {ENOSPC, true},    {EDQUOT, true}, {ENOMEM, true},  {EBADF, true},
+    {EROFS, true},       {ETIMEDOUT, true}, {ESTALE, true}, {EINVAL, false}, {ESPIPE, false},
+    {EOPNOTSUPP, false}, {ENOSYS, false},   {EPERM, false},
 };
 
 START_TEST(what_the_device_says_to_write_back_is_returned)
@@ -477,14 +478,20 @@ START_TEST(what_the_device_says_between_stretches_is_not_lost)
 }
 END_TEST
 
-START_TEST(descriptors_that_are_not_open_are_not_the_devices_word)
+/* Of the source nothing is written: what cannot be given back stays. */
+START_TEST(a_source_that_is_not_open_is_no_error_and_a_target_is)
 {
-    struct zs_behind behind = {.source_fd = 100000, .target_fd = 100000, .drop = true};
+    struct zs_behind behind = of_source(100000);
 
     zs_behind_begin(&behind, 0, 0);
     ck_assert_int_eq(zs_behind_advance(&behind, 100 * MIB, 100 * MIB), 0);
     zs_behind_begin(&behind, 5, 5);
     ck_assert_int_eq(zs_behind_finish(&behind), 0);
+
+    behind = of_target(100000, true);
+    zs_behind_begin(&behind, 0, 0);
+    ck_assert_int_eq(zs_behind_advance(&behind, 100 * MIB, 100 * MIB), -EBADF);
+    ck_assert_int_eq(zs_behind_finish(&behind), -EBADF);
 }
 END_TEST
 
@@ -538,7 +545,7 @@ int main(void)
     add_rows(errors, what_the_device_says_to_write_back_is_returned, answers);
     add_rows(errors, what_the_device_says_at_the_end_is_returned, answers);
     add_rows(errors, what_the_device_says_between_stretches_is_not_lost, answers);
-    tcase_add_test(errors, descriptors_that_are_not_open_are_not_the_devices_word);
+    tcase_add_test(errors, a_source_that_is_not_open_is_no_error_and_a_target_is);
     tcase_add_test(errors, what_cannot_be_written_back_is_left_alone);
     return run_suite(suite);
 }

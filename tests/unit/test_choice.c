@@ -11,7 +11,7 @@
 #define GIB (1024 * MIB)
 
 /* As in choice.c, which has the measurements. */
-#define SMALL_BYTES        (128 * KIB)
+#define FEW_CALLS_BYTES    (256 * KIB)
 #define AHEAD_BYTES        (64 * MIB)
 #define GATHER_BELOW_BYTES (4 * KIB)
 
@@ -35,7 +35,20 @@
     .piece_bytes = (piece), .stride_bytes = 2 * (piece), .length_bytes = (bytes), .bounded = true
 
 /* The rows of the table, by their engines and the words of their reason. */
-enum row { GATHER, SHARE, SERVER, TCP, SEND, FEWEST, UNCACHED, LARGE, REFERENCES, ROW_COUNT };
+enum row {
+    GATHER,
+    SHARE_OR_SERVER,
+    SHARE,
+    SERVER,
+    TCP,
+    SEND,
+    FEWEST,
+    UNCACHED,
+    SMALL,
+    LARGE,
+    REFERENCES,
+    ROW_COUNT
+};
 
 #define REFLINK    ZS_ENGINE_REFLINK
 #define COPY_RANGE ZS_ENGINE_COPY_RANGE
@@ -50,13 +63,16 @@ static const struct {
     const char *why; /* a part of it */
 } rows[ROW_COUNT] = {
     [GATHER] = {{BUFFER, NO_MORE}, "gathered in memory"},
+    [SHARE_OR_SERVER] = {{REFLINK, COPY_RANGE, MAP_WRITE, SPLICE, SENDFILE, BUFFER, NO_MORE},
+                         "may share blocks, or copy by itself"},
     [SHARE] = {{REFLINK, MAP_WRITE, SPLICE, SENDFILE, BUFFER, NO_MORE}, "shared, not copied"},
     [SERVER] = {{COPY_RANGE, SPLICE, MAP_WRITE, SENDFILE, BUFFER, NO_MORE}, "server"},
     [TCP] = {{MAP_WRITE, SENDFILE, SPLICE, BUFFER, NO_MORE}, "TCP takes long writes"},
     [SEND] = {{SENDFILE, SPLICE, MAP_WRITE, BUFFER, NO_MORE}, "a socket sends"},
     [UNCACHED] = {{MAP_WRITE, SPLICE, SENDFILE, BUFFER, NO_MORE}, "past the page cache"},
     [FEWEST] = {{SENDFILE, SPLICE, MAP_WRITE, BUFFER, NO_MORE}, "fewest system calls"},
-    [LARGE] = {{MAP_WRITE, SPLICE, SENDFILE, BUFFER, NO_MORE}, "written from where it lies"},
+    [SMALL] = {{MAP_WRITE, SPLICE, SENDFILE, BUFFER, NO_MORE}, "up to 1 MiB is one write"},
+    [LARGE] = {{MAP_WRITE, SPLICE, SENDFILE, BUFFER, NO_MORE}, "cached is written from where"},
     [REFERENCES] = {{SPLICE, MAP_WRITE, SENDFILE, BUFFER, NO_MORE}, "references to pages"},
 };
 
@@ -102,13 +118,27 @@ static const struct {
     {"many blocks", {TOGETHER(GIB)}, {REGULAR}, {REGULAR}, SHAREABLE, 1, SHARE, 1},
     {"many blocks, two jobs", {TOGETHER(GIB)}, {REGULAR}, {REGULAR}, SHAREABLE, 2, SHARE, 2},
     {"blocks on a server", {TOGETHER(GIB)}, {FILE_ON(NFS_SUPER_MAGIC)}, {ABSENT},
-     SHAREABLE, 1, SHARE, 1},
+     SHAREABLE, 1, SHARE_OR_SERVER, 1},
+    {"blocks on a server, within it", {TOGETHER(GIB)}, {FILE_ON(NFS_SUPER_MAGIC), .device = 5},
+     {REGULAR, .device = 5}, SHAREABLE, 2, SHARE_OR_SERVER, 2},
+    {"blocks on a server, to elsewhere", {TOGETHER(GIB)},
+     {FILE_ON(NFS_SUPER_MAGIC), .device = 5}, {REGULAR, .device = 6}, SHAREABLE, 1, SHARE, 1},
     /* a server may copy by itself: NFS, SMB, Ceph, FUSE; only from file to file */
     {"NFS", {TOGETHER(1)}, {FILE_ON(NFS_SUPER_MAGIC)}, {ABSENT}, 0, 1, SERVER, 1},
     {"CIFS", {TOGETHER(GIB)}, {FILE_ON(CIFS_SUPER_MAGIC)}, {REGULAR}, 0, 1, SERVER, 1},
     {"SMB", {TOGETHER(GIB)}, {FILE_ON(SMB2_SUPER_MAGIC)}, {ABSENT}, 0, 1, SERVER, 1},
     {"Ceph", {TOGETHER(GIB)}, {FILE_ON(CEPH_SUPER_MAGIC)}, {ABSENT}, 0, 1, SERVER, 1},
     {"FUSE", {TOGETHER(GIB)}, {FILE_ON(FUSE_SUPER_MAGIC)}, {ABSENT}, 0, 2, SERVER, 2},
+    {"NFS within it", {TOGETHER(GIB)}, {FILE_ON(NFS_SUPER_MAGIC), .device = 5},
+     {REGULAR, .device = 5}, 0, 1, SERVER, 1},
+    {"NFS to elsewhere", {TOGETHER(GIB)}, {FILE_ON(NFS_SUPER_MAGIC), .device = 5},
+     {REGULAR, .device = 6}, 0, 1, REFERENCES, 1},
+    {"NFS to elsewhere, a byte", {TOGETHER(1)}, {FILE_ON(NFS_SUPER_MAGIC), .device = 5},
+     {REGULAR, .device = 6}, 0, 1, FEWEST, 1},
+    {"NFS to a device", {TOGETHER(GIB)}, {FILE_ON(NFS_SUPER_MAGIC)}, {BLOCK_DEVICE},
+     0, 1, REFERENCES, 1},
+    {"NFS, large and cached", {TOGETHER(GIB)}, {FILE_ON(NFS_SUPER_MAGIC), .cached = true}, {ABSENT},
+     0, 1, SERVER, 1},
     {"NFS to a pipe", {TOGETHER(GIB)}, {FILE_ON(NFS_SUPER_MAGIC)}, {STREAM(ZS_KIND_PIPE)},
      0, 1, REFERENCES, 1},
     {"NFS to a socket", {TOGETHER(GIB)}, {FILE_ON(NFS_SUPER_MAGIC)}, {STREAM(ZS_KIND_SOCKET)},
@@ -140,12 +170,44 @@ static const struct {
     {"no cache, blocks", {TOGETHER(GIB)}, {REGULAR}, {ABSENT}, SHAREABLE | NO_CACHE, 1, SHARE, 1},
     {"no cache, NFS", {TOGETHER(GIB)}, {FILE_ON(NFS_SUPER_MAGIC)}, {ABSENT},
      NO_CACHE, 1, SERVER, 1},
-    /* small copies between files; up to a bound, exactly */
+    {"no cache, to a device", {TOGETHER(FEW_CALLS_BYTES + 1)}, {REGULAR}, {BLOCK_DEVICE},
+     NO_CACHE, 1, UNCACHED, 1},
+    {"no cache, to the end of a file without a size", {TO_THE_END}, {PROC_FILE}, {ABSENT},
+     NO_CACHE, 1, REFERENCES, 1},
+    {"no cache, large and cached, to TCP", {TOGETHER(GIB)}, {CACHED}, {STREAM(ZS_KIND_SOCKET)},
+     NO_CACHE, 1, TCP, 1},
+    /* the smallest copies between files; up to a bound, exactly */
     {"nothing", {TOGETHER(0)}, {REGULAR}, {ABSENT}, 0, 1, FEWEST, 1},
     {"a byte", {TOGETHER(1)}, {REGULAR}, {REGULAR}, 0, 1, FEWEST, 1},
-    {"the most that is small", {TOGETHER(SMALL_BYTES)}, {BLOCK_DEVICE}, {BLOCK_DEVICE},
+    {"the most that wants few calls", {TOGETHER(FEW_CALLS_BYTES)}, {BLOCK_DEVICE}, {BLOCK_DEVICE},
      0, 1, FEWEST, 1},
-    {"the least that is not", {TOGETHER(SMALL_BYTES + 1)}, {BLOCK_DEVICE}, {BLOCK_DEVICE},
+    {"the most of a pipe that does", {TOGETHER(FEW_CALLS_BYTES)}, {STREAM(ZS_KIND_PIPE)}, {REGULAR},
+     0, 1, FEWEST, 1},
+    {"the least of a pipe that does not", {TOGETHER(FEW_CALLS_BYTES + 1)}, {STREAM(ZS_KIND_PIPE)},
+     {REGULAR}, 0, 1, REFERENCES, 1},
+    {"the least of a file without a size", {TOGETHER(FEW_CALLS_BYTES + 1)}, {PROC_FILE}, {REGULAR},
+     0, 1, REFERENCES, 1},
+    {"few long pieces that are small", {PIECES(GATHER_BELOW_BYTES, FEW_CALLS_BYTES)}, {REGULAR},
+     {ABSENT}, 0, 1, REFERENCES, 1},
+    /* small copies between files; up to a bound, exactly, and cached or not */
+    {"the least of one write", {TOGETHER(FEW_CALLS_BYTES + 1)}, {BLOCK_DEVICE}, {BLOCK_DEVICE},
+     0, 1, SMALL, 1},
+    {"the most of one write", {TOGETHER(ZS_SMALL_BYTES)}, {REGULAR}, {ABSENT}, 0, 1, SMALL, 1},
+    {"the most of one write, two jobs", {TOGETHER(ZS_SMALL_BYTES)}, {CACHED}, {REGULAR},
+     0, 2, SMALL, 1},
+    {"the least of several", {TOGETHER(ZS_SMALL_BYTES + 1)}, {REGULAR}, {ABSENT},
+     0, 1, REFERENCES, 1},
+    {"the least of several, cached", {TOGETHER(ZS_SMALL_BYTES + 1)}, {CACHED}, {REGULAR},
+     0, 1, REFERENCES, 1},
+    {"one write into a pipe", {TOGETHER(ZS_SMALL_BYTES)}, {REGULAR}, {STREAM(ZS_KIND_PIPE)},
+     0, 1, REFERENCES, 1},
+    {"one write to TCP", {TOGETHER(ZS_SMALL_BYTES)}, {CACHED}, {STREAM(ZS_KIND_SOCKET)},
+     0, 1, SEND, 1},
+    {"one write to a server", {TOGETHER(ZS_SMALL_BYTES)}, {REGULAR}, {FILE_ON(NFS_SUPER_MAGIC)},
+     0, 1, SMALL, 1},
+    {"one write from a server", {TOGETHER(ZS_SMALL_BYTES)}, {FILE_ON(NFS_SUPER_MAGIC)}, {ABSENT},
+     0, 1, SERVER, 1},
+    {"pieces of one write", {PIECES(64 * KIB, ZS_SMALL_BYTES)}, {REGULAR}, {ABSENT},
      0, 1, REFERENCES, 1},
     {"a small one into a pipe", {TOGETHER(1)}, {REGULAR}, {STREAM(ZS_KIND_PIPE)},
      0, 1, REFERENCES, 1},
@@ -284,16 +346,6 @@ START_TEST(every_row_of_the_table_is_tested)
 }
 END_TEST
 
-START_TEST(a_file_is_what_keeps_bytes_at_positions)
-{
-    for (int kind = ZS_KIND_NONE; kind <= ZS_KIND_OTHER; kind++) {
-        struct zs_facts facts = {.kind = (enum zs_kind)kind};
-        bool keeps = kind == ZS_KIND_NONE || kind == ZS_KIND_REGULAR || kind == ZS_KIND_BLOCK;
-        ck_assert_int_eq(zs_choice_is_file(&facts), keeps);
-    }
-}
-END_TEST
-
 int main(void)
 {
     Suite *suite = suite_create("choice");
@@ -302,7 +354,5 @@ int main(void)
     add_rows(table, a_choice_ends_with_what_always_works, choices);
     add_rows(table, engines_for_some_file_systems_are_chosen_for_those_only, choices);
     tcase_add_test(table, every_row_of_the_table_is_tested);
-
-    tcase_add_test(table, a_file_is_what_keeps_bytes_at_positions);
     return run_pure_suite(suite);
 }

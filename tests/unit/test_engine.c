@@ -1748,23 +1748,36 @@ START_TEST(an_errno_says_whether_another_engine_may_do)
 }
 END_TEST
 
-START_TEST(the_end_at_fault_is_found_by_reading_a_byte)
+/* Of a call that reads and writes, and does not say which of them failed. */
+static const struct zs_step either[] = {FAILS(EIO, ZS_END_EITHER), CANNOT(EINVAL, ZS_END_EITHER)};
+
+static void expect_blamed(int source_fd, const struct zs_step *step, const char *name)
 {
     struct bench bench;
-    make_file("unreadable", "12345", 5);
-    bench_begin(&bench, open("unreadable", O_WRONLY | O_CLOEXEC), scratch_file("", 0));
-    ck_assert_int_eq(zs_copy_blame(&bench.copy), ZS_END_SOURCE);
 
-    bench_begin(&bench, scratch_file("12345", 5), scratch_file("", 0));
-    ck_assert_int_eq(zs_copy_blame(&bench.copy), ZS_END_TARGET);
-    bench.copy.source_position = 5; /* at the end there is nothing to read, which is no error */
-    ck_assert_int_eq(zs_copy_blame(&bench.copy), ZS_END_TARGET);
+    no_scripts();
+    first_script = (struct script){.count = 1, .entries = {*step}};
+    bench_begin(&bench, source_fd, scratch_file("", 0));
+    ck_assert_int_eq(zs_engine_run(&bench.copy, both, 1, &bench.error), -1);
+    ck_assert_int_eq(bench.error.kind, ZS_ERROR_TRANSFER);
+    ck_assert_int_eq(bench.error.code, step->code);
+    ck_assert_str_eq(bench.error.object, name);
+    ck_assert_str_eq(bench.error.operation, *name == 'i' ? "reading" : "writing");
+}
+
+START_TEST(the_end_at_fault_is_found_by_reading)
+{
+    make_file("unreadable", "12345", 5);
+    expect_blamed(open("unreadable", O_WRONLY | O_CLOEXEC), &either[_i], "in");
+    expect_blamed(scratch_file("12345", 5), &either[_i], "out");
+    /* At the end there is nothing to read, which is no error. */
+    expect_blamed(scratch_file("", 0), &either[_i], "out");
 
     /* A stream loses no byte to the question. */
-    bench_begin(&bench, filled_pipe("x", 1, 0, NULL), scratch_file("", 0));
-    ck_assert_int_eq(zs_copy_blame(&bench.copy), ZS_END_TARGET);
     char byte;
-    ck_assert_int_eq(read(bench.copy.source_fd, &byte, 1), 1);
+    int fd = filled_pipe("x", 1, 0, NULL);
+    expect_blamed(fd, &either[_i], "out");
+    ck_assert_int_eq(read(fd, &byte, 1), 1);
 }
 END_TEST
 
@@ -2064,13 +2077,45 @@ START_TEST(a_device_that_refuses_what_was_written_is_an_error_of_the_target)
     file.bench.copy.behind = &behind;
     first_script = SCRIPT(MOVES(77));
     ck_assert_int_eq(run(&file, 2), -1);
-    ck_assert_int_eq(file.bench.error.kind, ZS_ERROR_TRANSFER);
+    ck_assert_int_eq(file.bench.error.kind, ZS_ERROR_DEVICE);
     ck_assert_int_eq(file.bench.error.code, EIO);
     ck_assert_str_eq(file.bench.error.object, "out");
     ck_assert_str_eq(file.bench.error.operation, "writing to the device");
     ck_assert_uint_eq(file.bench.copy.done_bytes, 77);
     ck_assert_int_eq(second_script.steps, 0);
     file_copy_end(&file);
+}
+END_TEST
+
+/* Also of bytes that are delivered for an engine that is given up: the device fails only then. */
+static struct zs_step step_before_the_device_fails(const struct zs_copy *copy, void *state)
+{
+    if (hoard.steps == 1)
+        copy->behind->failed = -EIO;
+    return step_hoard(copy, state);
+}
+
+START_TEST(a_device_that_refuses_what_an_engine_held_is_one_too)
+{
+    struct zs_engine engine = hoarder;
+    const struct zs_engine *const engines[] = {&engine, &second};
+    struct zs_behind behind = {.source_fd = -1, .target_fd = -1};
+    struct bench bench;
+    unsigned char *bytes = new_pattern(2 * TAKEN);
+
+    engine.step = step_before_the_device_fails;
+    bench_begin(&bench, filled_pipe(bytes, 2 * TAKEN, 0, NULL), scratch_file("", 0));
+    bench.copy.behind = &behind;
+    bench_bound(&bench, 2 * TAKEN);
+    hoard = (struct hoard){.last = CANNOT(EINVAL, ZS_END_TARGET)};
+    ck_assert_int_eq(zs_engine_run(&bench.copy, engines, 2, &bench.error), -1);
+    ck_assert_int_eq(bench.error.kind, ZS_ERROR_DEVICE);
+    ck_assert_int_eq(bench.error.code, EIO);
+    ck_assert_str_eq(bench.error.object, "out");
+    ck_assert_uint_eq(bench.copy.done_bytes, TAKEN);
+    expect_content(bench.copy.target_fd, bytes, TAKEN);
+    ck_assert_int_eq(second_script.steps, 0);
+    free(bytes);
 }
 END_TEST
 
@@ -2292,6 +2337,147 @@ START_TEST(without_a_second_thread_one_does_it)
     (void)setresuid(0, 0, 0);
     ck_assert_uint_eq(bench.stats.jobs, 0);
     expect_content(bench.copy.target_fd, bytes + 5, MEBIBYTE - 5);
+    free(bytes);
+}
+END_TEST
+
+/*
+ * Read-ahead: what is asked for is written down, and nothing need be cached. In place of the
+ * functions of sys.c: see CMakeLists.txt.
+ */
+
+static struct {
+    bool cold; /* nothing is cached */
+    int questions;
+    int count; /* of what was asked for */
+    uint64_t start, end;
+} fetched;
+
+int __real_zs_sys_is_cached(int fd, uint64_t position);
+int __wrap_zs_sys_is_cached(int fd, uint64_t position);
+int __real_zs_sys_fetch(int fd, uint64_t start, uint64_t length_bytes);
+int __wrap_zs_sys_fetch(int fd, uint64_t start, uint64_t length_bytes);
+
+int __wrap_zs_sys_is_cached(int fd, uint64_t position)
+{
+    fetched.questions++;
+    return fetched.cold ? 0 : __real_zs_sys_is_cached(fd, position);
+}
+
+int __wrap_zs_sys_fetch(int fd, uint64_t start, uint64_t length_bytes)
+{
+    if (fetched.count++ == 0)
+        fetched.start = start;
+    else
+        ck_assert_uint_eq(fetched.end, start);
+    fetched.end = start + length_bytes;
+    return __real_zs_sys_fetch(fd, start, length_bytes);
+}
+
+enum { READ_AHEAD_FROM = 2 * MEBIBYTE, COLD_SIZE = 5 * MEBIBYTE };
+
+static void nothing_is_cached(void)
+{
+    no_scripts();
+    memset(&fetched, 0, sizeof fetched);
+    fetched.cold = true;
+}
+
+/* A range of a file of COLD_SIZE, by one engine. False if it cannot do that. */
+static bool copy_cold(const struct zs_engine *engine, const struct zs_range *range, unsigned jobs)
+{
+    struct bench bench;
+    unsigned char *bytes = new_pattern(COLD_SIZE), *wanted = malloc(COLD_SIZE);
+
+    ck_assert_ptr_nonnull(wanted);
+    bench_begin(&bench, scratch_file(bytes, COLD_SIZE), scratch_file("", 0));
+    bench.copy.jobs = jobs;
+    zs_copy_begin(&bench.copy, range, range->start, 0);
+    bool done = zs_engine_run(&bench.copy, &engine, 1, &bench.error) == 0;
+    for (uint64_t n = 0; n < bench.copy.done_bytes; n++)
+        wanted[n] = bytes[range->start + zs_range_offset(range, n)];
+    expect_content(bench.copy.target_fd, wanted, (size_t)bench.copy.done_bytes);
+    (void)close(bench.copy.source_fd);
+    (void)close(bench.copy.target_fd);
+    free(wanted);
+    free(bytes);
+    return done;
+}
+
+/* The others read ahead by themselves, and are slowed down by it. */
+START_TEST(only_an_engine_that_faults_reads_ahead)
+{
+    const struct zs_engine *engine = zs_engines[_i];
+    bool faults = _i == ZS_ENGINE_MAP_WRITE;
+    struct zs_range range = zs_range_contiguous(1001, COLD_SIZE - 2002);
+
+    for (unsigned jobs = 1; jobs <= 2; jobs++) {
+        nothing_is_cached();
+        ck_assert(copy_cold(engine, &range, jobs) || _i == ZS_ENGINE_REFLINK ||
+                  _i == ZS_ENGINE_COPY_RANGE);
+        ck_assert_int_eq(fetched.count > 0, faults);
+        ck_assert_int_eq(fetched.questions, fetched.count);
+        if (faults) {
+            ck_assert_uint_eq(fetched.start, 1001); /* all of it, and nothing else, once */
+            ck_assert_uint_eq(fetched.end, COLD_SIZE - 1001);
+        }
+    }
+}
+END_TEST
+
+static const struct {
+    struct zs_range range;
+    bool reads;
+} cold_ranges[] = {
+    {{0, 1, 1, READ_AHEAD_FROM, true, .needed_bytes = 1}, true},
+    {{0, 1, 1, READ_AHEAD_FROM - 1, true, .needed_bytes = 1}, false},
+    {{77, 1, 1, READ_AHEAD_FROM, true, .needed_bytes = 1}, true},
+    {{0, 1, 1, 1, true, .needed_bytes = 1}, false},
+    {{0, 1, 1, 0, false, .needed_bytes = 1}, false},
+    {{0, MEBIBYTE, MEBIBYTE + 1, 4 * MEBIBYTE, true, .needed_bytes = MEBIBYTE}, false},
+};
+
+START_TEST(what_is_short_or_in_pieces_or_of_no_known_length_is_left_to_the_kernel)
+{
+    ck_assert(copy_cold(&zs_engine_map_write, &cold_ranges[_i].range, 1));
+    ck_assert_int_eq(fetched.count > 0, cold_ranges[_i].reads);
+    ck_assert(cold_ranges[_i].reads || fetched.questions == 0);
+}
+END_TEST
+
+/* Of what is cached nothing is asked for. */
+START_TEST(a_cached_source_is_not_read_ahead)
+{
+    struct zs_range range = zs_range_contiguous(0, COLD_SIZE);
+
+    fetched.cold = false;
+    ck_assert(copy_cold(&zs_engine_map_write, &range, 2));
+    ck_assert_int_eq(fetched.count, 0);
+    ck_assert_int_eq(fetched.questions, COLD_SIZE / MEBIBYTE);
+}
+END_TEST
+
+/* An engine that takes over asks for what it copies, and each copy anew. */
+START_TEST(read_ahead_begins_where_the_engine_does)
+{
+    static const struct zs_engine *const then[] = {&first, &zs_engine_map_write};
+    struct bench bench;
+    unsigned char *bytes = new_pattern(COLD_SIZE);
+
+    bench_begin(&bench, scratch_file(bytes, COLD_SIZE), scratch_file("", 0));
+    first_script =
+        (struct script){.count = 2, .entries = {MOVES(5000), CANNOT(EINVAL, ZS_END_TARGET)}};
+    bench_bound(&bench, COLD_SIZE);
+    ck_assert_int_eq(zs_engine_run(&bench.copy, then, 2, &bench.error), 0);
+    ck_assert_uint_eq(fetched.start, 5000);
+    ck_assert_uint_eq(fetched.end, COLD_SIZE);
+    expect_content(bench.copy.target_fd, bytes, COLD_SIZE);
+
+    nothing_is_cached();
+    bench_slice(&bench, 100, READ_AHEAD_FROM);
+    ck_assert_int_eq(zs_engine_run(&bench.copy, &then[1], 1, &bench.error), 0);
+    ck_assert_uint_eq(fetched.start, 100);
+    ck_assert_uint_eq(fetched.end, 100 + READ_AHEAD_FROM);
     free(bytes);
 }
 END_TEST
@@ -2633,7 +2819,7 @@ static void add_engine_tests(Suite *suite)
     tcase_add_test(tools, a_step_may_move_what_remains_or_the_most_it_wants);
     tcase_add_test(tools, a_step_may_move_what_lies_together);
     tcase_add_test(tools, an_errno_says_whether_another_engine_may_do);
-    tcase_add_test(tools, the_end_at_fault_is_found_by_reading_a_byte);
+    add_rows(tools, the_end_at_fault_is_found_by_reading, either);
     tcase_add_test(tools, a_pipe_is_grown_and_never_shrunk);
     tcase_add_test(tools, a_pipe_grows_as_far_as_the_users_limit_allows);
     tcase_add_test(tools, every_engine_stands_in_the_table_under_its_own_id);
@@ -2655,6 +2841,7 @@ static void add_tests_of_pipes(Suite *suite)
     tcase_add_test(behind, what_follows_a_copy_is_told_where_both_ends_are);
     tcase_add_test(behind, what_follows_pieces_is_told_where_they_end);
     tcase_add_test(behind, a_device_that_refuses_what_was_written_is_an_error_of_the_target);
+    tcase_add_test(behind, a_device_that_refuses_what_an_engine_held_is_one_too);
 }
 
 static void add_tests_of_jobs(Suite *suite)
@@ -2669,6 +2856,17 @@ static void add_tests_of_jobs(Suite *suite)
     tcase_add_test(jobs, where_the_long_window_does_not_fit_a_shorter_one_does);
     tcase_add_test(jobs, where_no_window_fits_the_next_engine_goes_on);
     tcase_add_test(jobs, without_a_second_thread_one_does_it);
+}
+
+static void add_tests_of_read_ahead(Suite *suite)
+{
+    TCase *ahead = add_case(suite, "read-ahead");
+    tcase_add_checked_fixture(ahead, nothing_is_cached, NULL);
+    tcase_add_loop_test(ahead, only_an_engine_that_faults_reads_ahead, 0, ZS_ENGINE_COUNT);
+    add_rows(ahead, what_is_short_or_in_pieces_or_of_no_known_length_is_left_to_the_kernel,
+             cold_ranges);
+    tcase_add_test(ahead, a_cached_source_is_not_read_ahead);
+    tcase_add_test(ahead, read_ahead_begins_where_the_engine_does);
 }
 
 static void add_tests_of_sharing(Suite *suite)
@@ -2697,6 +2895,7 @@ int main(void)
     add_engine_tests(suite);
     add_tests_of_pipes(suite);
     add_tests_of_jobs(suite);
+    add_tests_of_read_ahead(suite);
     add_tests_of_sharing(suite);
     return run_suite(suite);
 }

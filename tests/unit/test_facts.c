@@ -439,6 +439,7 @@ static void expect_equal(const struct zs_facts *a, const struct zs_facts *b)
     ck_assert_int_eq(a->shares_nothing, b->shares_nothing);
     ck_assert_int_eq(a->cached, b->cached);
     ck_assert_int_eq(a->local, b->local);
+    ck_assert_uint_eq(a->processors, b->processors);
     ck_assert_uint_eq(a->device, b->device);
     ck_assert_uint_eq(a->inode, b->inode);
     ck_assert_uint_eq(a->special_device, b->special_device);
@@ -468,8 +469,8 @@ START_TEST(what_is_not_open_was_not_just_opened)
 }
 END_TEST
 
-/* The file system is asked for where it can matter: a small file of a disk is neither made up as it
- * is read nor worth sharing. */
+/* Neither the file system of a file on a disk nor whether it is cached is found out before it is
+ * known how much is copied. */
 
 static bool is_of_a_disk(const char *path)
 {
@@ -484,54 +485,251 @@ static uint32_t filesystem_of(const char *path)
     return (uint32_t)filesystem.f_type;
 }
 
-static const struct {
-    off_t size;
-    bool asked;
-} sizes[] = {{0, false}, {10, false}, {LARGE - 1, false}, {LARGE, true}, {(off_t)1 << 40, true}};
+static const off_t sizes[] = {0, 10, LARGE - 1, LARGE, (off_t)ZS_LARGE_BYTES, (off_t)1 << 40};
 
-START_TEST(the_file_system_of_a_large_file_is_known)
+START_TEST(the_file_system_of_a_disk_is_not_asked_for)
 {
     struct zs_facts facts;
 
-    ck_assert_int_eq(truncate("large", sizes[_i].size), 0);
+    ck_assert_int_eq(truncate("large", sizes[_i]), 0);
     ck_assert(examine("large", O_RDONLY, &facts));
-    if (sizes[_i].asked || !is_of_a_disk("large"))
-        ck_assert_uint_eq(facts.filesystem, filesystem_of("large"));
-    else
-        ck_assert_uint_eq(facts.filesystem, 0);
-    ck_assert_uint_eq(facts.size_bytes, (uint64_t)sizes[_i].size);
-    ck_assert(!facts.shares_nothing);
+    ck_assert_uint_eq(facts.filesystem, is_of_a_disk("large") ? 0 : filesystem_of("large"));
+    ck_assert_uint_eq(facts.size_bytes, (uint64_t)sizes[_i]);
+    ck_assert(!facts.shares_nothing && !facts.cached);
 }
 END_TEST
 
-/* Of a large file only: for a small one it makes no difference. */
-static const struct {
-    off_t size;
-    bool read, expected;
-} caches[] = {{(off_t)ZS_LARGE_BYTES, true, true},
-              {(off_t)ZS_LARGE_BYTES, false, false},
-              {(off_t)ZS_LARGE_BYTES - 1, true, false}};
-
-START_TEST(a_large_file_that_is_cached_is_known)
+/* By a position that it cannot have: where it is not asked for, it is taken to be 0. */
+START_TEST(only_what_may_have_no_position_is_asked_for_it_when_it_was_just_opened)
 {
-    struct zs_facts facts;
-    size_t size = (size_t)caches[_i].size;
-    unsigned char *bytes = new_pattern(size);
+    const struct {
+        int fd;
+        bool asked;
+    } files[] = {{memfd_create("facts", MFD_CLOEXEC), false},
+                 {open("file", O_RDONLY | O_CLOEXEC), !is_of_a_disk("file")},
+                 {open("/proc/version", O_RDONLY | O_CLOEXEC), true}};
 
-    if (filesystem_of("large") == TMPFS_MAGIC)
-        return;                      /* where everything is */
-    make_file("large", bytes, size); /* not of holes: they are cached at once */
+    for (int i = 0; i < ROWS(files); i++) {
+        struct zs_facts facts;
+        uint32_t type = i == 1 ? filesystem_of("file") : 0;
+        if (type == TMPFS_MAGIC || type == BTRFS_SUPER_MAGIC)
+            continue; /* on no disk, and not asked either */
+        ck_assert_int_eq(lseek(files[i].fd, 7, SEEK_SET), 7);
+        ck_assert_int_eq(zs_facts_of_opened(files[i].fd, O_RDONLY, &facts), 0);
+        ck_assert(facts.positioned);
+        ck_assert_uint_eq(facts.position, files[i].asked ? 7 : 0);
+        ck_assert_int_eq(zs_facts_of_descriptor(files[i].fd, &facts), 0);
+        ck_assert_uint_eq(facts.position, 7);
+        (void)close(files[i].fd);
+    }
+}
+END_TEST
+
+/* What is learnt for a copy of a length */
+
+/* Of a file, which is cached until it is dropped; not of holes: they are cached at once. */
+enum { LEARNT_MIB = 32 };
+
+#define MIB ((uint64_t)1024 * 1024)
+
+static int written_file(void)
+{
+    unsigned char *bytes = new_pattern(LEARNT_MIB * MIB);
+    int fd = scratch_file(bytes, LEARNT_MIB * MIB);
+
     free(bytes);
-    int fd = open("large", O_RDONLY | O_CLOEXEC);
-    ck_assert_int_ge(fd, 0);
-    ck_assert_int_eq(fdatasync(fd), 0);
-    if (!caches[_i].read)
-        ck_assert_int_eq(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
-    facts = facts_of(fd);
-    ck_assert_int_eq(facts.cached, caches[_i].expected);
-    ck_assert(examine("large", O_WRONLY, &facts)); /* nothing can be read by it, nor found out */
+    return fd;
+}
+
+static void drop(int fd)
+{
+    ck_assert_int_eq(fsync(fd), 0);
+    ck_assert_int_eq(posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED), 0);
+}
+
+/* Caches these pages and no more: by a descriptor for which the kernel reads nothing ahead. */
+static void warm(int fd, uint64_t start, uint64_t length)
+{
+    char name[64];
+    char *bytes = malloc((size_t)length);
+
+    ck_assert_ptr_nonnull(bytes);
+    (void)snprintf(name, sizeof name, "/proc/self/fd/%d", fd);
+    int other = open(name, O_RDONLY | O_CLOEXEC);
+    ck_assert_int_ge(other, 0);
+    ck_assert_int_eq(posix_fadvise(other, 0, 0, POSIX_FADV_RANDOM), 0);
+    ck_assert_int_eq(pread(other, bytes, (size_t)length, (off_t)start), (ssize_t)length);
+    (void)close(other);
+    free(bytes);
+}
+
+/* tmpfs keeps every page. */
+static bool can_be_dropped_here(void)
+{
+    struct statfs filesystem;
+    return statfs(P_tmpdir, &filesystem) == 0 && filesystem.f_type != TMPFS_MAGIC &&
+           filesystem.f_type != RAMFS_MAGIC;
+}
+
+static struct zs_facts learnt(int fd, uint64_t start, uint64_t length)
+{
+    struct zs_facts facts = facts_of(fd);
+    ck_assert_int_eq(zs_facts_learn(fd, start, length, &facts), 0);
+    return facts;
+}
+
+static uint32_t type_of(int fd)
+{
+    struct statfs filesystem;
+    ck_assert_int_eq(fstatfs(fd, &filesystem), 0);
+    return (uint32_t)filesystem.f_type;
+}
+
+static const uint64_t small[] = {0, 1, 4096, ZS_SMALL_BYTES - 1, ZS_SMALL_BYTES};
+
+START_TEST(nothing_is_learnt_for_a_small_copy)
+{
+    int fd = written_file();
+    struct zs_facts before = facts_of(fd), facts = learnt(fd, 0, small[_i]);
+
+    expect_equal(&facts, &before);
+    (void)close(fd);
+}
+END_TEST
+
+static const struct {
+    uint64_t length;
+    bool cached;
+} lengths[] = {{ZS_SMALL_BYTES + 1, false},
+               {ZS_LARGE_BYTES - 1, false}, /* not asked */
+               {ZS_LARGE_BYTES, true},
+               {LEARNT_MIB * MIB, true}};
+
+START_TEST(for_a_longer_one_the_file_system_is_and_for_a_large_one_what_is_cached)
+{
+    int fd = written_file();
+    struct zs_facts before = facts_of(fd), facts = learnt(fd, 0, lengths[_i].length);
+
+    ck_assert_uint_eq(facts.filesystem, type_of(fd));
+    ck_assert_int_eq(facts.cached, lengths[_i].cached);
+    ck_assert_int_eq(facts.processors > 0, lengths[_i].length >= ZS_LARGE_BYTES);
+    before.filesystem = facts.filesystem; /* nothing else has changed */
+    before.cached = facts.cached;
+    before.processors = facts.processors;
+    expect_equal(&facts, &before);
+    (void)close(fd);
+}
+END_TEST
+
+/* Each question is asked of a file of its own: the answer may bring a page into the cache. */
+static const struct {
+    uint64_t warm_start, warm_length; /* in MiB, as all of these */
+    uint64_t start, length;
+    bool cached;
+} caches[] = {
+    /* clang-format off */
+    {0, 0, 0, 16, false},
+    {0, 0, 0, 32, false},
+    {0, 32, 0, 32, true},
+    /* it is this slice that counts */
+    {16, 16, 0, 16, false},
+    {16, 16, 16, 16, true},
+    {0, 16, 0, 16, true},
+    {0, 16, 16, 16, false},
+    /* half of it is not most of it */
+    {0, 8, 0, 32, false},
+    {0, 16, 0, 32, false},
+    {0, 20, 0, 32, true},
+    {12, 20, 0, 32, true},
+    {0, 1, 0, 16, false},
+    {31, 1, 16, 16, false},
+    /* clang-format on */
+};
+
+START_TEST(what_is_in_the_cache_is_learnt)
+{
+    int fd = written_file();
+
+    drop(fd);
+    if (caches[_i].warm_length > 0)
+        warm(fd, caches[_i].warm_start * MIB, caches[_i].warm_length * MIB);
+    struct zs_facts facts = learnt(fd, caches[_i].start * MIB, caches[_i].length * MIB);
+    ck_assert_int_eq(facts.cached, caches[_i].cached);
+    (void)close(fd);
+}
+END_TEST
+
+/* What was learnt before, of another file or another time, does not count. */
+START_TEST(what_is_not_cached_any_more_is_learnt_too)
+{
+    int fd = written_file();
+    struct zs_facts facts = learnt(fd, 0, LEARNT_MIB * MIB);
+
+    ck_assert(facts.cached);
+    drop(fd);
+    ck_assert_int_eq(zs_facts_learn(fd, 0, LEARNT_MIB * MIB, &facts), 0);
     ck_assert(!facts.cached);
     (void)close(fd);
+}
+END_TEST
+
+/* A device has no file system of its own. A file stands for it: what is asked is the same. */
+START_TEST(of_a_device_it_is_learnt_what_is_cached)
+{
+    int fd = written_file();
+    struct zs_facts facts = {
+        .kind = ZS_KIND_BLOCK, .readable = true, .positioned = true, .sized = true};
+
+    ck_assert_int_eq(zs_facts_learn(fd, 0, ZS_LARGE_BYTES, &facts), 0);
+    ck_assert(facts.cached);
+    ck_assert_uint_eq(facts.filesystem, 0);
+    (void)close(fd);
+}
+END_TEST
+
+START_TEST(what_lies_in_memory_is_cached)
+{
+    int fd = memfd_create("facts", MFD_CLOEXEC);
+    unsigned char *bytes = new_pattern(ZS_LARGE_BYTES);
+
+    write_all(fd, bytes, ZS_LARGE_BYTES);
+    free(bytes);
+    struct zs_facts facts = learnt(fd, 0, ZS_LARGE_BYTES);
+    ck_assert(facts.cached);
+    ck_assert_uint_eq(facts.filesystem, TMPFS_MAGIC);
+    (void)close(fd);
+}
+END_TEST
+
+START_TEST(of_a_stream_nothing_is_learnt)
+{
+    int ends[2], sockets[2];
+    ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sockets), 0);
+    write_all(ends[1], "bytes", 5);
+    int fds[] = {ends[0], sockets[0], open("/dev/zero", O_RDONLY | O_CLOEXEC),
+                 open("/proc/version", O_RDONLY | O_CLOEXEC)};
+
+    for (int i = 0; i < ROWS(fds); i++) {
+        struct zs_facts before = facts_of(fds[i]), facts = learnt(fds[i], 0, (uint64_t)1 << 40);
+        expect_equal(&facts, &before);
+    }
+    char got[8];
+    ck_assert_int_eq(read(ends[0], got, sizeof got), 5); /* nor was any of it read */
+}
+END_TEST
+
+START_TEST(a_file_system_that_cannot_be_asked_is_an_error)
+{
+    struct zs_facts facts = {
+        .kind = ZS_KIND_REGULAR, .readable = true, .positioned = true, .sized = true};
+
+    ck_assert_int_eq(zs_facts_learn(-1, 0, ZS_SMALL_BYTES, &facts), 0); /* not asked */
+    ck_assert_int_eq(zs_facts_learn(-1, 0, ZS_SMALL_BYTES + 1, &facts), -EBADF);
+    ck_assert_uint_eq(facts.filesystem, 0);
+    facts.filesystem = NFS_SUPER_MAGIC; /* known already */
+    ck_assert_int_eq(zs_facts_learn(-1, 0, ZS_SMALL_BYTES + 1, &facts), 0);
+    ck_assert_uint_eq(facts.filesystem, NFS_SUPER_MAGIC);
 }
 END_TEST
 
@@ -585,10 +783,19 @@ static const struct {
     uint32_t filesystem;
     bool remote;
 } servers[] = {
-    {NFS_SUPER_MAGIC, true},   {CIFS_SUPER_MAGIC, true},  {SMB2_SUPER_MAGIC, true},
-    {CEPH_SUPER_MAGIC, true},  {FUSE_SUPER_MAGIC, true},  {0, false},
-    {EXT4_SUPER_MAGIC, false}, {XFS_SUPER_MAGIC, false},  {BTRFS_SUPER_MAGIC, false},
-    {TMPFS_MAGIC, false},      {PROC_SUPER_MAGIC, false}, {UINT32_MAX, false},
+    {NFS_SUPER_MAGIC, true},
+    {CIFS_SUPER_MAGIC, true},
+    {SMB2_SUPER_MAGIC, true},
+    {CEPH_SUPER_MAGIC, true},
+    {FUSE_SUPER_MAGIC, true},
+    {0x517b, true},
+    {0, false},
+    {EXT4_SUPER_MAGIC, false},
+    {XFS_SUPER_MAGIC, false},
+    {BTRFS_SUPER_MAGIC, false},
+    {TMPFS_MAGIC, false},
+    {PROC_SUPER_MAGIC, false},
+    {UINT32_MAX, false},
 };
 
 START_TEST(a_file_is_remote_by_its_file_system)
@@ -618,6 +825,10 @@ static const struct {
     {{FILE_ON(RAMFS_MAGIC)}, {ABSENT}, "cannot share"},
     {{FILE_ON(FUSE_SUPER_MAGIC)}, {ABSENT}, "cannot share"},
     {{FILE_ON(PROC_SUPER_MAGIC)}, {ABSENT}, "cannot share"},
+    {{FILE_ON(0x517b)}, {ABSENT}, "cannot share"}, /* SMB_SUPER_MAGIC, not in linux/magic.h once */
+    {{FILE_ON(CIFS_SUPER_MAGIC)}, {ABSENT}, "cannot share"},
+    {{FILE_ON(SMB2_SUPER_MAGIC)}, {ABSENT}, "cannot share"},
+    {{FILE_ON(CEPH_SUPER_MAGIC)}, {ABSENT}, NULL},
     {{FILE_ON(XFS_SUPER_MAGIC), .shares_nothing = true}, {ABSENT}, "cannot share"},
     {{FILE_ON(XFS_SUPER_MAGIC), .device = 1}, {FILE_ON(0), .device = 2}, "two file systems"},
     {{FILE_ON(XFS_SUPER_MAGIC), .device = 1}, {ABSENT}, NULL}, /* its device is not known yet */
@@ -640,6 +851,16 @@ START_TEST(files_that_cannot_share_blocks_are_known)
     else
         ck_assert_msg(refusal && strstr(refusal, sharings[_i].refusal), "%s, not %s",
                       refusal ? refusal : "nothing", sharings[_i].refusal);
+}
+END_TEST
+
+START_TEST(a_file_is_what_keeps_bytes_at_positions)
+{
+    for (int kind = ZS_KIND_NONE; kind <= ZS_KIND_OTHER; kind++) {
+        struct zs_facts facts = {.kind = (enum zs_kind)kind};
+        bool keeps = kind == ZS_KIND_NONE || kind == ZS_KIND_REGULAR || kind == ZS_KIND_BLOCK;
+        ck_assert_int_eq(zs_facts_is_file(&facts), keeps);
+    }
 }
 END_TEST
 
@@ -685,6 +906,7 @@ int main(void)
     TCase *value = add_case(suite, "value");
     tcase_add_test(value, same_file_needs_the_same_kind_device_and_number);
     tcase_add_test(value, every_kind_has_words_of_its_own);
+    tcase_add_test(value, a_file_is_what_keeps_bytes_at_positions);
     add_rows(value, a_file_is_remote_by_its_file_system, servers);
     add_rows(value, files_that_cannot_share_blocks_are_known, sharings);
 
@@ -692,10 +914,26 @@ int main(void)
     tcase_add_checked_fixture(opened, make_files, leave_scratch_folder);
     add_rows(opened, what_was_just_opened_has_the_facts_of_its_descriptor, openings);
     tcase_add_test(opened, what_is_not_open_was_not_just_opened);
-    add_rows(opened, the_file_system_of_a_large_file_is_known, sizes);
-    add_rows(opened, a_large_file_that_is_cached_is_known, caches);
+    add_rows(opened, the_file_system_of_a_disk_is_not_asked_for, sizes);
+    tcase_add_test(opened, only_what_may_have_no_position_is_asked_for_it_when_it_was_just_opened);
     tcase_add_test(opened, a_socket_of_this_machine_is_told_from_one_of_a_network);
     tcase_add_test(opened, the_file_system_of_what_is_on_no_disk_is_known);
     tcase_add_test(opened, blocks_are_those_of_the_file);
+
+    TCase *learning = add_case(suite, "learning");
+    add_rows(learning, nothing_is_learnt_for_a_small_copy, small);
+    add_rows(learning, for_a_longer_one_the_file_system_is_and_for_a_large_one_what_is_cached,
+             lengths);
+    tcase_add_test(learning, of_a_device_it_is_learnt_what_is_cached);
+    tcase_add_test(learning, what_lies_in_memory_is_cached);
+    tcase_add_test(learning, of_a_stream_nothing_is_learnt);
+    tcase_add_test(learning, a_file_system_that_cannot_be_asked_is_an_error);
+    if (can_be_dropped_here()) {
+        add_rows(learning, what_is_in_the_cache_is_learnt, caches);
+        tcase_add_test(learning, what_is_not_cached_any_more_is_learnt_too);
+    } else {
+        (void)puts("SKIPPED: all tests of what is learnt of the page cache: " P_tmpdir
+                   " keeps its pages, as tmpfs does");
+    }
     return run_suite(suite);
 }

@@ -284,6 +284,8 @@ static const struct {
     {{TO_FILE, SEEK(GIB + 1)}, {PIPE(1)}, {BLOCK(GIB, 2)},
      ZS_ERROR_REFUSED, "out", "writing", 0, "do not fit"},
     /* the same file */
+    {{TO_FILE, SEEK(4096), .reflink = ZS_REFLINK_ALWAYS}, {REGULAR(10, 1)}, {REGULAR(10, 1)},
+     ZS_ERROR_REFUSED, "out", "--reflink=always", 0, "no block of"},
     {{TO_FILE}, {REGULAR(10, 1)}, {REGULAR(10, 1)},
      ZS_ERROR_REFUSED, "out", "writing", 0, "it is the source, too"},
     {{TO_FILE, LENGTH(0)}, {REGULAR(10, 1)}, {REGULAR(10, 1)},
@@ -882,7 +884,8 @@ END_TEST
 #define BUFFER   ZS_ENGINE_BUFFER
 #define NO_MORE  ZS_ENGINE_COUNT
 
-#define SMALL (128 * 1024)
+/* As in choice.c: up to here the fewest calls, then up to ZS_SMALL_BYTES one write. */
+#define FEW_CALLS_BYTES ((uint64_t)256 * 1024)
 
 /* On a file system that shares no blocks; the others are below. */
 static const struct zs_facts files[] = {{REGULAR(GIB, 1), .filesystem = EXT4_SUPER_MAGIC},
@@ -952,6 +955,27 @@ static const struct {
      {SPLICE, BUFFER, NO_MORE}},
 };
 
+static bool appends(int order)
+{
+    return orders[order].append || orders[order].target.append;
+}
+
+/* What is neither among the smallest copies nor longer than one write. */
+static const enum zs_engine_id *of_one_write(int order)
+{
+    static const enum zs_engine_id mapped[] = {MAP, SPLICE, SENDFILE, BUFFER, NO_MORE};
+    bool flows = zs_facts_is_stream(&orders[order].target);
+    return flows || appends(order) ? orders[order].large_file : mapped;
+}
+
+/* A large slice that is cached; the socket is one of a network. */
+static const enum zs_engine_id *of_cached(int order)
+{
+    static const enum zs_engine_id sent[] = {MAP, SENDFILE, SPLICE, BUFFER, NO_MORE};
+    bool network = orders[order].target.kind == ZS_KIND_SOCKET;
+    return network ? sent : of_one_write(order);
+}
+
 /* One range, planned; the plan's options live as long as the bench. */
 struct planned {
     struct zs_options options;
@@ -999,8 +1023,7 @@ static const enum zs_engine_id only_gather[] = {BUFFER, NO_MORE};
 
 static const enum zs_engine_id *of_large_pieces(int order)
 {
-    bool appends = orders[order].append || orders[order].target.append;
-    return appends ? large_pieces_appended : large_pieces;
+    return appends(order) ? large_pieces_appended : large_pieces;
 }
 
 /* Every other piece; with a field it is the same, but for the form. */
@@ -1029,7 +1052,7 @@ START_TEST(pieces_with_gaps_have_engines_of_their_own)
                                       2,
                                       GATHER_BELOW_BYTES - 1,
                                       GATHER_BELOW_BYTES,
-                                      SMALL,
+                                      FEW_CALLS_BYTES / 2,
                                       PIECEWISE_BYTES - 1,
                                       PIECEWISE_BYTES,
                                       16 * PIECEWISE_BYTES};
@@ -1119,10 +1142,17 @@ END_TEST
 START_TEST(engines_are_ordered_by_the_kinds_of_both_ends)
 {
     for (int s = 0; s < ROWS(files); s++) {
+        struct zs_facts cached = files[s];
+        cached.cached = true;
         expect_engines(&files[s], _i, 0, orders[_i].small_file);
-        expect_engines(&files[s], _i, SMALL, orders[_i].small_file);
-        expect_engines(&files[s], _i, SMALL + 1, orders[_i].large_file);
+        expect_engines(&files[s], _i, FEW_CALLS_BYTES, orders[_i].small_file);
+        expect_engines(&files[s], _i, FEW_CALLS_BYTES + 1, of_one_write(_i));
+        expect_engines(&files[s], _i, ZS_SMALL_BYTES, of_one_write(_i));
+        expect_engines(&files[s], _i, ZS_SMALL_BYTES + 1, orders[_i].large_file);
         expect_engines(&files[s], _i, GIB, orders[_i].large_file);
+        expect_engines(&cached, _i, ZS_LARGE_BYTES - 1, orders[_i].large_file);
+        expect_engines(&cached, _i, ZS_LARGE_BYTES, of_cached(_i));
+        expect_engines(&cached, _i, GIB, of_cached(_i));
     }
     for (int s = 0; s < ROWS(streams); s++)
         expect_engines(&streams[s], _i, GIB, orders[_i].stream);
@@ -1159,9 +1189,8 @@ START_TEST(an_engine_may_be_forced_exactly_where_auto_would_try_it)
         for (size_t i = 0; i < automatic.parts[0].engine_count; i++)
             tried[automatic.parts[0].engines[i]] = true;
         zs_plan_free(&automatic);
-        bool appends = orders[_i].append || orders[_i].target.append;
         tried[ZS_ENGINE_COPY_RANGE] = sources[s]->kind == ZS_KIND_REGULAR && sources[s]->sized &&
-                                      is_regular(&orders[_i].target) && !appends;
+                                      is_regular(&orders[_i].target) && !appends(_i);
         ck_assert_int_eq(tried[ZS_ENGINE_REFLINK],
                          sources[s] == &sharing_file && tried[ZS_ENGINE_COPY_RANGE]);
 
@@ -1189,9 +1218,9 @@ START_TEST(a_servers_file_is_first_copied_by_the_server)
 {
     static const enum zs_engine_id to_file[] = {
         ZS_ENGINE_COPY_RANGE, SPLICE, MAP, SENDFILE, BUFFER, NO_MORE};
-    bool appends = orders[_i].append || orders[_i].target.append;
-    bool regular = is_regular(&orders[_i].target) && !appends;
-    static const uint64_t lengths[] = {1, SMALL, SMALL + 1, GIB};
+    bool regular = is_regular(&orders[_i].target) && !appends(_i);
+    static const uint64_t lengths[] = {1, FEW_CALLS_BYTES, FEW_CALLS_BYTES + 1, ZS_SMALL_BYTES,
+                                       GIB};
 
     for (int l = 0; l < ROWS(lengths); l++) {
         struct zs_options row = {TO_FILE, LENGTH(lengths[l]), .append = orders[_i].append};
@@ -1291,6 +1320,14 @@ START_TEST(a_part_has_the_jobs_that_it_can_use)
         ck_assert_uint_eq(plan.parts[0].jobs, 1);
         ck_assert_uint_eq(plan.parts[1].jobs, allowed[i] > 1 ? 2 : 1);
         ck_assert_int_eq(plan.parts[1].engines[0], MAP);
+        /* Where the user says nothing, of the processors. */
+        struct zs_facts known = cached_file;
+        known.processors = (unsigned)i;
+        ck_assert_int_eq(zs_plan_remake(&plan, &known, &target, &error), 0);
+        ck_assert_uint_eq(plan.parts[1].jobs, allowed[i] > 1 ? 2 : 1);
+        options.jobs = 0;
+        ck_assert_int_eq(zs_plan_remake(&plan, &known, &target, &error), 0);
+        ck_assert_uint_eq(plan.parts[1].jobs, known.processors > 1 ? 2 : 1);
         for (size_t n = 0; n < plan.part_count; n++)
             ck_assert_str_ne(plan.parts[n].why, "");
         zs_plan_free(&plan);
@@ -1298,16 +1335,194 @@ START_TEST(a_part_has_the_jobs_that_it_can_use)
 }
 END_TEST
 
+/* The engine that would come first, where it cannot do the copy, and why */
+
+#define ON_SERVER(size, number) REGULAR(size, number), .filesystem = NFS_SUPER_MAGIC
+#define ON_DISK(size, number)   REGULAR(size, number), .filesystem = EXT4_SUPER_MAGIC
+#define NOBODY                  ZS_ENGINE_COUNT
+
+static const struct {
+    struct zs_options options;
+    struct zs_facts source;
+    struct zs_facts target;
+    enum zs_engine_id passed_over;
+    enum zs_engine_id first;
+    const char *why; /* a part of it */
+} reasons[] = {
+    /* clang-format off */
+    {{TO_FILE}, {ON_DISK(10, 1)}, {ABSENT}, NOBODY, SENDFILE, "fewest system calls"},
+    {{TO_FILE}, {ON_DISK(GIB, 1)}, {ABSENT}, NOBODY, SPLICE, "references to pages"},
+    {{TO_FILE}, {PIPE(1)}, {ABSENT}, NOBODY, SPLICE, "references to pages"},
+    /* it cannot append */
+    {{TO_FILE, LENGTH(10), .append = true}, {ON_DISK(GIB, 1)}, {REGULAR(5, 2)},
+     SENDFILE, MAP, "cannot append"},
+    {{TO_FILE, LENGTH(10), .append = true}, {ON_DISK(GIB, 1)}, {ABSENT},
+     SENDFILE, MAP, "cannot append"},
+    {{TO_FILE, LENGTH(ZS_SMALL_BYTES), .append = true}, {ON_DISK(GIB, 1)}, {REGULAR(5, 2)},
+     NOBODY, MAP, "up to 1 MiB"},
+    {{TO_FILE, .append = true}, {ON_DISK(GIB, 1)}, {REGULAR(5, 2)},
+     SPLICE, MAP, "cannot append"},
+    {{TO_STDOUT}, {ON_DISK(GIB, 1)}, {REGULAR(5, 2), .append = true},
+     SPLICE, MAP, "cannot append"},
+    {{TO_FILE, .append = true}, {ON_DISK(GIB, 1), .cached = true}, {REGULAR(5, 2)},
+     NOBODY, MAP, "large slice that is cached"},
+    {{TO_FILE, .append = true}, {PIPE(1)}, {REGULAR(5, 2)}, SPLICE, BUFFER, "cannot append"},
+    {{TO_FILE, .append = true}, {ON_SERVER(GIB, 1)}, {REGULAR(5, 2)},
+     ZS_ENGINE_COPY_RANGE, MAP, "cannot append"},
+    {{TO_FILE}, {ON_SERVER(GIB, 1)}, {BLOCK(GIB, 2)},
+     NOBODY, SPLICE, "references"},
+    {{TO_FILE, .reflink = ZS_REFLINK_NEVER}, {ON_SERVER(GIB, 1)}, {ABSENT},
+     NOBODY, ZS_ENGINE_COPY_RANGE, "server"},
+    {{TO_FILE}, {ON_SERVER(GIB, 1)}, {ABSENT}, NOBODY, ZS_ENGINE_REFLINK,
+     "may share blocks, or copy by itself"},
+    {{TO_FILE}, {REGULAR(GIB, 1), .filesystem = SMB2_SUPER_MAGIC}, {ABSENT},
+     NOBODY, ZS_ENGINE_COPY_RANGE, "may copy by itself"},
+    /* it would pass references on */
+    {{TO_STDOUT, .stable = true}, {ON_DISK(GIB, 1)}, {PIPE(2)}, SPLICE, MAP, "--stable wants"},
+    {{TO_STDOUT, .stable = true}, {ON_DISK(GIB, 1)}, {STREAM(ZS_KIND_SOCKET)},
+     SENDFILE, MAP, "--stable wants"},
+    {{TO_STDOUT, .stable = true}, {ON_DISK(GIB, 1), .cached = true}, {STREAM(ZS_KIND_SOCKET)},
+     NOBODY, MAP, "TCP"},
+    {{TO_FILE, .stable = true}, {ON_DISK(GIB, 1)}, {ABSENT}, NOBODY, SPLICE, "references"},
+    {{TO_STDOUT, END_BACK(5)}, {PIPE(1)}, {PIPE(2)}, SPLICE, MAP, "held back of a stream"},
+    {{TO_STDOUT, END_BACK(5), .stable = true}, {PIPE(1)}, {STREAM(ZS_KIND_SOCKET)},
+     SENDFILE, MAP, "held back of a stream"},
+    {{TO_FILE, END_BACK(5)}, {PIPE(1)}, {ABSENT}, NOBODY, SPLICE, "references"},
+    /* it cannot write at positions, or not read from that */
+    {{TO_FILE, KEEP, RANGES(SPAN(5, 6), SPAN(0, 1))}, {ON_DISK(10, 1)}, {ABSENT},
+     SENDFILE, SPLICE, "positions that do not follow"},
+    {{TO_STDOUT}, {PIPE(1)}, {STREAM(ZS_KIND_SOCKET)}, SENDFILE, SPLICE, "its source must be"},
+    {{TO_FILE, LENGTH(10)}, {PIPE(1)}, {ABSENT}, SENDFILE, SPLICE, "its source must be"},
+    {{TO_STDOUT}, {STREAM(ZS_KIND_TERMINAL)}, {PIPE(2)}, SPLICE, BUFFER, "cannot be a terminal"},
+    /* there is no choice */
+    {{TO_FILE, ENGINE(BUFFER)}, {ON_DISK(GIB, 1)}, {ABSENT}, NOBODY, BUFFER, "is wanted"},
+    {{TO_FILE, ENGINE(MAP), .append = true}, {ON_DISK(GIB, 1)}, {REGULAR(5, 2)},
+     NOBODY, MAP, "is wanted"},
+    {{TO_FILE, .reflink = ZS_REFLINK_ALWAYS}, {REGULAR(GIB, 1), .filesystem = XFS_SUPER_MAGIC},
+     {ABSENT}, NOBODY, ZS_ENGINE_REFLINK, "whole blocks"},
+    {{TO_FILE, RECORD(2), FIELD(0, 1)}, {PIPE(1)}, {ABSENT}, NOBODY, BUFFER, "gathered"},
+    /* clang-format on */
+};
+
+START_TEST(the_engine_that_is_passed_over_is_known_and_why)
+{
+    struct zs_options options = complete(&reasons[_i].options);
+    struct zs_plan plan;
+    struct zs_error error = {0};
+
+    int result = zs_plan_make(&options, &reasons[_i].source, &reasons[_i].target, &plan, &error);
+    ck_assert_msg(result == 0, "refused: %s: %s", error.object, error.detail);
+    ck_assert_uint_ge(plan.part_count, 1);
+    for (size_t i = 0; i < plan.part_count; i++) {
+        const struct zs_part *part = &plan.parts[i];
+        ck_assert_int_eq(part->passed_over, reasons[_i].passed_over);
+        ck_assert_int_eq(part->engines[0], reasons[_i].first);
+        ck_assert_msg(strstr(part->why, reasons[_i].why), "because %s, not because %s", part->why,
+                      reasons[_i].why);
+    }
+    zs_plan_free(&plan);
+}
+END_TEST
+
+/* Of every pair of ends: it is not used, and the reason is its own. */
+static void expect_passed_over(const struct zs_part *part, int order)
+{
+    struct zs_facts end = orders[order].target;
+
+    if (part->passed_over == NOBODY)
+        return;
+    for (size_t i = 0; i < part->engine_count; i++)
+        ck_assert_int_ne(part->engines[i], part->passed_over);
+    end.append = appends(order);
+    bool refers = !zs_engines[part->passed_over]->copies && zs_facts_is_stream(&end);
+    ck_assert(zs_engines[part->passed_over]->refuse(&files[0], &end) || refers ||
+              zs_engines[part->passed_over]->refuse(&streams[0], &end));
+}
+
+START_TEST(an_engine_that_is_passed_over_is_not_used)
+{
+    const struct zs_facts *const sources[] = {&files[0], &files[1], &streams[0], &streams[4],
+                                              &server_file};
+    static const uint64_t lengths[] = {1, ZS_SMALL_BYTES, GIB};
+
+    for (int s = 0; s < ROWS(sources); s++) {
+        for (int l = 0; l < 2 * ROWS(lengths); l++) {
+            struct zs_options row = {TO_FILE, LENGTH(lengths[l / 2]), .stable = l % 2,
+                                     .append = orders[_i].append};
+            struct planned planned;
+            const struct zs_part *part = plan_one(&planned, &row, sources[s], &orders[_i].target);
+            expect_passed_over(part, _i);
+            zs_plan_free(&planned.plan);
+        }
+    }
+}
+END_TEST
+
+/* The part for which it is worth finding more out */
+
+#define MIB ((uint64_t)1024 * 1024)
+
+static const struct {
+    const char *name;
+    struct zs_options options;
+    struct zs_facts source;
+    bool found;
+    uint64_t start, length;
+} longest[] = {
+    /* clang-format off */
+    {"the only one", {TO_FILE}, {ON_DISK(GIB, 1)}, true, 0, GIB},
+    {"the only one, empty", {TO_FILE, OFFSET(7), LENGTH(0)}, {ON_DISK(GIB, 1)}, true, 7, 0},
+    {"the first", {TO_FILE, RANGES(SPAN(0, 9), SPAN(3, 5), SPAN(20, 28))}, {ON_DISK(99, 1)},
+     true, 0, 9},
+    {"the last", {TO_FILE, RANGES(SPAN(0, 9), SPAN(3, 5), SPAN(20, 30))}, {ON_DISK(99, 1)},
+     true, 20, 10},
+    {"the first of two that are equal", {TO_FILE, RANGES(SPAN(5, 6), SPAN(20, 30), SPAN(7, 17))},
+     {ON_DISK(99, 1)}, true, 20, 10},
+    {"none with gaps", {TO_FILE, RANGES(STEPS(0, 1000, 2), SPAN(4, 6))}, {ON_DISK(GIB, 1)},
+     true, 4, 2},
+    {"nothing but gaps", {TO_FILE, RANGES(STEPS(0, 1000, 2))}, {ON_DISK(GIB, 1)}, false, 0, 0},
+    {"fields", {TO_FILE, RECORD(8), FIELD(0, 7)}, {ON_DISK(GIB, 1)}, false, 0, 0},
+    {"a stream", {TO_FILE, LENGTH(GIB)}, {PIPE(1)}, true, 0, GIB},
+    {"a stream to its end", {TO_FILE}, {PIPE(1)}, false, 0, 0},
+    {"a stream to its end, and a range before", {TO_FILE, RANGES(SPAN(1, 3), FROM(9))}, {PIPE(1)},
+     true, 1, 2},
+    {"the tail of a stream", {TO_FILE, BACKWARD(GIB)}, {PIPE(1)}, false, 0, 0},
+    {"a stream but for its tail", {TO_FILE, END_BACK(5)}, {PIPE(1)}, false, 0, 0},
+    {"what is shared, not its edges", {TO_FILE, OFFSET(100), SEEK(100)},
+     {REGULAR(8 * MIB, 1), .filesystem = XFS_SUPER_MAGIC}, true, 4096, 8 * MIB - 4096},
+    /* clang-format on */
+};
+
+START_TEST(the_longest_part_is_found)
+{
+    struct zs_options options = complete(&longest[_i].options);
+    struct zs_facts target = {ABSENT};
+    struct zs_plan plan;
+    struct zs_error error = {0};
+
+    ck_assert_int_eq(zs_plan_make(&options, &longest[_i].source, &target, &plan, &error), 0);
+    const struct zs_part *part = zs_plan_longest(&plan);
+    ck_assert_msg((part != NULL) == longest[_i].found, "%s", longest[_i].name);
+    if (part) {
+        ck_assert(part >= plan.parts && part < plan.parts + plan.part_count);
+        ck_assert_uint_eq(part->range.start, longest[_i].start);
+        ck_assert_uint_eq(part->range.length_bytes, longest[_i].length);
+    }
+    zs_plan_free(&plan);
+    ck_assert_ptr_null(zs_plan_longest(&plan)); /* of no parts */
+}
+END_TEST
+
 /* Sharing blocks: what is cut out of each range */
 
-#define MIB    ((uint64_t)1024 * 1024)
 #define BLOCK_ ((uint64_t)4096)
 
 #define ON_XFS(size, number)                                                                       \
     REGULAR(size, number), .filesystem = XFS_SUPER_MAGIC, .block_bytes = BLOCK_
 
-/* Below, nothing is shared where the user leaves it open: as in plan.c. */
-#define SHARE_BYTES MIB
+/* Up to here nothing is shared where the user leaves it open; and the fewest blocks that are. */
+#define UNSHARED_BYTES ZS_SMALL_BYTES
+#define SHARED_BYTES   (UNSHARED_BYTES + BLOCK_)
 
 struct section {
     uint64_t start, length, target_position;
@@ -1321,144 +1536,160 @@ static const struct {
     struct zs_facts target;
     size_t count;
     struct section sections[7];
-    uint64_t reserve_bytes;
+    bool reserves; /* space for what is not shared */
 } cuts[] = {
     /* clang-format off */
     {"all of a file", {TO_FILE}, {ON_XFS(8 * MIB, 1)}, {ABSENT},
-     1, {{0, 8 * MIB, 0, true}}, 0},
+     1, {{0, 8 * MIB, 0, true}}, true},
     {"all of a file that ends within a block", {TO_FILE}, {ON_XFS(8 * MIB + 123, 1)}, {ABSENT},
-     1, {{0, 8 * MIB + 123, 0, true}}, 0},
+     1, {{0, 8 * MIB + 123, 0, true}}, true},
     {"the blocks of a slice that ends before", {TO_FILE, LENGTH(4 * MIB + 5)},
      {ON_XFS(8 * MIB, 1)}, {ABSENT},
-     2, {{0, 4 * MIB, 0, true}, {4 * MIB, 5, 4 * MIB, false}}, 0},
+     2, {{0, 4 * MIB, 0, true}, {4 * MIB, 5, 4 * MIB, false}}, true},
     {"from a block on", {TO_FILE, OFFSET(BLOCK_)}, {ON_XFS(8 * MIB, 1)}, {ABSENT},
-     1, {{BLOCK_, 8 * MIB - BLOCK_, 0, true}}, 0},
+     1, {{BLOCK_, 8 * MIB - BLOCK_, 0, true}}, true},
     {"from within a block on there is none", {TO_FILE, OFFSET(1)}, {ON_XFS(8 * MIB, 1)}, {ABSENT},
-     1, {{1, 8 * MIB - 1, 0, false}}, 8 * MIB - 1},
+     1, {{1, 8 * MIB - 1, 0, false}}, true},
     {"unless the target has it there, too", {TO_FILE, OFFSET(1), SEEK(1)},
      {ON_XFS(8 * MIB, 1)}, {ABSENT},
-     2, {{1, BLOCK_ - 1, 1, false}, {BLOCK_, 8 * MIB - BLOCK_, BLOCK_, true}}, 0},
+     2, {{1, BLOCK_ - 1, 1, false}, {BLOCK_, 8 * MIB - BLOCK_, BLOCK_, true}}, true},
     {"both edges", {TO_FILE, OFFSET(100), LENGTH(4 * MIB), SEEK(3 * BLOCK_ + 100)},
      {ON_XFS(8 * MIB, 1)}, {ABSENT},
      3, {{100, BLOCK_ - 100, 3 * BLOCK_ + 100, false},
          {BLOCK_, 4 * MIB - BLOCK_, 4 * BLOCK_, true},
-         {4 * MIB, 100, 4 * MIB + 3 * BLOCK_, false}}, 0},
+         {4 * MIB, 100, 4 * MIB + 3 * BLOCK_, false}}, true},
     {"both edges, one byte each", {TO_FILE, OFFSET(BLOCK_ - 1), LENGTH(4 * MIB + 2), SEEK(BLOCK_ - 1)},
      {ON_XFS(8 * MIB, 1)}, {ABSENT},
      3, {{BLOCK_ - 1, 1, BLOCK_ - 1, false},
          {BLOCK_, 4 * MIB, BLOCK_, true},
-         {4 * MIB + BLOCK_, 1, 4 * MIB + BLOCK_, false}}, 0},
+         {4 * MIB + BLOCK_, 1, 4 * MIB + BLOCK_, false}}, true},
     {"positions that differ by half a block", {TO_FILE, OFFSET(2048), LENGTH(4 * MIB)},
      {ON_XFS(8 * MIB, 1)}, {ABSENT},
-     1, {{2048, 4 * MIB, 0, false}}, 4 * MIB},
+     1, {{2048, 4 * MIB, 0, false}}, true},
     {"larger blocks", {TO_FILE, OFFSET(64 * 1024), SEEK(0)},
      {REGULAR(8 * MIB, 1), .filesystem = XFS_SUPER_MAGIC, .block_bytes = 128 * 1024}, {ABSENT},
-     1, {{64 * 1024, 8 * MIB - 64 * 1024, 0, false}}, 8 * MIB - 64 * 1024},
+     1, {{64 * 1024, 8 * MIB - 64 * 1024, 0, false}}, true},
     {"blocks of a size that is not known are of 4 KiB", {TO_FILE, LENGTH(4 * MIB + 5)},
      {REGULAR(8 * MIB, 1), .filesystem = XFS_SUPER_MAGIC}, {ABSENT},
-     2, {{0, 4 * MIB, 0, true}, {4 * MIB, 5, 4 * MIB, false}}, 0},
+     2, {{0, 4 * MIB, 0, true}, {4 * MIB, 5, 4 * MIB, false}}, true},
     {"an inherited source counts from where it stands", {TO_FILE, OFFSET(BLOCK_ - 50)},
      {ON_XFS(8 * MIB, 1), .position = 50}, {ABSENT},
-     1, {{BLOCK_ - 50, 8 * MIB - BLOCK_, 0, true}}, 0},
+     1, {{BLOCK_ - 50, 8 * MIB - BLOCK_, 0, true}}, true},
     {"an inherited target, too", {TO_STDOUT, OFFSET(50)}, {ON_XFS(8 * MIB, 1)},
      {ON_XFS(50, 2), .position = 50},
-     2, {{50, BLOCK_ - 50, 50, false}, {BLOCK_, 8 * MIB - BLOCK_, BLOCK_, true}}, 0},
+     2, {{50, BLOCK_ - 50, 50, false}, {BLOCK_, 8 * MIB - BLOCK_, BLOCK_, true}}, true},
     /* the last block, which is not full */
     {"the end of both files", {TO_FILE, OFFSET(BLOCK_), SEEK(2 * BLOCK_)},
      {ON_XFS(8 * MIB + 123, 1)}, {ON_XFS(20, 2)},
-     1, {{BLOCK_, 8 * MIB + 123 - BLOCK_, 2 * BLOCK_, true}}, 0},
+     1, {{BLOCK_, 8 * MIB + 123 - BLOCK_, 2 * BLOCK_, true}}, true},
     {"exactly over the target's end", {TO_FILE, SEEK(0)},
      {ON_XFS(8 * MIB + 123, 1)}, {ON_XFS(8 * MIB + 123, 2)},
-     1, {{0, 8 * MIB + 123, 0, true}}, 0},
+     1, {{0, 8 * MIB + 123, 0, true}}, true},
     {"a target that is longer", {TO_FILE, SEEK(0)},
      {ON_XFS(8 * MIB + 123, 1)}, {ON_XFS(8 * MIB + 124, 2)},
-     2, {{0, 8 * MIB, 0, true}, {8 * MIB, 123, 8 * MIB, false}}, 0},
+     2, {{0, 8 * MIB, 0, true}, {8 * MIB, 123, 8 * MIB, false}}, true},
     {"a target that is longer, and emptied", {TO_FILE},
      {ON_XFS(8 * MIB + 123, 1)}, {ON_XFS(20 * MIB, 2)},
-     1, {{0, 8 * MIB + 123, 0, true}}, 0},
+     1, {{0, 8 * MIB + 123, 0, true}}, true},
     {"a target that others write to", {TO_FILE, KEEP},
      {ON_XFS(8 * MIB + 123, 1)}, {ABSENT},
-     2, {{0, 8 * MIB, 0, true}, {8 * MIB, 123, 8 * MIB, false}}, 0},
+     2, {{0, 8 * MIB, 0, true}, {8 * MIB, 123, 8 * MIB, false}}, true},
     {"a slice that ends before the source", {TO_FILE, END(8 * MIB + 122)},
      {ON_XFS(8 * MIB + 123, 1)}, {ABSENT},
-     2, {{0, 8 * MIB, 0, true}, {8 * MIB, 122, 8 * MIB, false}}, 0},
+     2, {{0, 8 * MIB, 0, true}, {8 * MIB, 122, 8 * MIB, false}}, true},
     /* what is worth it */
-    {"just worth it", {TO_FILE, LENGTH(SHARE_BYTES)}, {ON_XFS(8 * MIB, 1)}, {ABSENT},
-     1, {{0, SHARE_BYTES, 0, true}}, 0},
-    {"just not worth it", {TO_FILE, LENGTH(SHARE_BYTES - 1)}, {ON_XFS(8 * MIB, 1)}, {ABSENT},
-     1, {{0, SHARE_BYTES - 1, 0, false}}, SHARE_BYTES - 1},
-    {"worth it for its blocks only", {TO_FILE, OFFSET(1), LENGTH(SHARE_BYTES + BLOCK_), SEEK(1)},
+    {"just worth it", {TO_FILE, LENGTH(SHARED_BYTES)}, {ON_XFS(8 * MIB, 1)}, {ABSENT},
+     1, {{0, SHARED_BYTES, 0, true}}, true},
+    {"just not worth it", {TO_FILE, LENGTH(UNSHARED_BYTES)}, {ON_XFS(8 * MIB, 1)}, {ABSENT},
+     1, {{0, UNSHARED_BYTES, 0, false}}, true},
+    {"longer, but by no block", {TO_FILE, LENGTH(SHARED_BYTES - 1)}, {ON_XFS(8 * MIB, 1)}, {ABSENT},
+     1, {{0, SHARED_BYTES - 1, 0, false}}, true},
+    {"a file that is just worth it", {TO_FILE}, {ON_XFS(UNSHARED_BYTES + 1, 1)}, {ABSENT},
+     1, {{0, UNSHARED_BYTES + 1, 0, true}}, true},
+    {"a file that is just not", {TO_FILE}, {ON_XFS(UNSHARED_BYTES, 1)}, {ABSENT},
+     1, {{0, UNSHARED_BYTES, 0, false}}, true},
+    {"worth it for its blocks only", {TO_FILE, OFFSET(1), LENGTH(SHARED_BYTES + BLOCK_), SEEK(1)},
      {ON_XFS(8 * MIB, 1)}, {ABSENT},
-     3, {{1, BLOCK_ - 1, 1, false}, {BLOCK_, SHARE_BYTES, BLOCK_, true},
-         {BLOCK_ + SHARE_BYTES, 1, BLOCK_ + SHARE_BYTES, false}}, 0},
-    {"a byte less", {TO_FILE, OFFSET(1), LENGTH(SHARE_BYTES + BLOCK_ - 2), SEEK(1)},
+     3, {{1, BLOCK_ - 1, 1, false}, {BLOCK_, SHARED_BYTES, BLOCK_, true},
+         {BLOCK_ + SHARED_BYTES, 1, BLOCK_ + SHARED_BYTES, false}}, true},
+    {"a byte less", {TO_FILE, OFFSET(1), LENGTH(SHARED_BYTES + BLOCK_ - 2), SEEK(1)},
      {ON_XFS(8 * MIB, 1)}, {ABSENT},
-     1, {{1, SHARE_BYTES + BLOCK_ - 2, 1, false}}, SHARE_BYTES + BLOCK_ - 2},
+     1, {{1, SHARED_BYTES + BLOCK_ - 2, 1, false}}, true},
     {"a block, if it is wanted", {TO_FILE, LENGTH(BLOCK_), .reflink = ZS_REFLINK_ALWAYS},
      {ON_XFS(8 * MIB, 1)}, {ABSENT},
-     1, {{0, BLOCK_, 0, true}}, 0},
+     1, {{0, BLOCK_, 0, true}}, true},
     {"a short file, if it is wanted", {TO_FILE, .reflink = ZS_REFLINK_ALWAYS},
      {ON_XFS(5, 1)}, {ABSENT},
-     1, {{0, 5, 0, true}}, 0},
+     1, {{0, 5, 0, true}}, true},
     {"a block, by the engine", {TO_FILE, LENGTH(BLOCK_), ENGINE(ZS_ENGINE_REFLINK)},
      {ON_XFS(8 * MIB, 1)}, {ABSENT},
-     1, {{0, BLOCK_, 0, true}}, 0},
+     1, {{0, BLOCK_, 0, true}}, true},
     {"nothing, though it is wanted", {TO_FILE, LENGTH(0), .reflink = ZS_REFLINK_ALWAYS},
      {ON_XFS(8 * MIB, 1)}, {ABSENT},
-     1, {{0, 0, 0, false}}, 0},
+     1, {{0, 0, 0, false}}, false},
     /* what is not */
     {"never", {TO_FILE, .reflink = ZS_REFLINK_NEVER}, {ON_XFS(8 * MIB, 1)}, {ABSENT},
-     1, {{0, 8 * MIB, 0, false}}, 8 * MIB},
+     1, {{0, 8 * MIB, 0, false}}, true},
     {"another engine", {TO_FILE, ENGINE(ZS_ENGINE_SPLICE)}, {ON_XFS(8 * MIB, 1)}, {ABSENT},
-     1, {{0, 8 * MIB, 0, false}}, 8 * MIB},
+     1, {{0, 8 * MIB, 0, false}}, true},
     {"ext4", {TO_FILE}, {REGULAR(8 * MIB, 1), .filesystem = EXT4_SUPER_MAGIC}, {ABSENT},
-     1, {{0, 8 * MIB, 0, false}}, 8 * MIB},
+     1, {{0, 8 * MIB, 0, false}}, true},
     {"a file system that was tried", {TO_FILE}, {ON_XFS(8 * MIB, 1), .shares_nothing = true},
-     {ABSENT}, 1, {{0, 8 * MIB, 0, false}}, 8 * MIB},
+     {ABSENT}, 1, {{0, 8 * MIB, 0, false}}, true},
     {"two file systems", {TO_FILE}, {ON_XFS(8 * MIB, 1), .device = 1},
      {ON_XFS(9, 2), .device = 2},
-     1, {{0, 8 * MIB, 0, false}}, 8 * MIB},
+     1, {{0, 8 * MIB, 0, false}}, true},
     {"two subvolumes", {TO_FILE},
      {REGULAR(8 * MIB, 1), .filesystem = BTRFS_SUPER_MAGIC, .device = 1},
      {REGULAR(9, 2), .filesystem = BTRFS_SUPER_MAGIC, .device = 2},
-     1, {{0, 8 * MIB, 0, true}}, 0},
+     1, {{0, 8 * MIB, 0, true}}, true},
     {"a device", {TO_FILE}, {BLOCK(8 * MIB, 1)}, {ABSENT},
-     1, {{0, 8 * MIB, 0, false}}, 8 * MIB},
+     1, {{0, 8 * MIB, 0, false}}, true},
     {"to a device", {TO_FILE}, {ON_XFS(8 * MIB, 1)}, {BLOCK(GIB, 2)},
-     1, {{0, 8 * MIB, 0, false}}, 8 * MIB},
+     1, {{0, 8 * MIB, 0, false}}, true},
     {"to a pipe", {TO_STDOUT}, {ON_XFS(8 * MIB, 1)}, {PIPE(2)},
-     1, {{0, 8 * MIB, 0, false}}, 8 * MIB},
+     1, {{0, 8 * MIB, 0, false}}, true},
     {"what is appended", {TO_FILE, .append = true}, {ON_XFS(8 * MIB, 1)}, {ON_XFS(BLOCK_, 2)},
-     1, {{0, 8 * MIB, BLOCK_, false}}, 8 * MIB},
+     1, {{0, 8 * MIB, BLOCK_, false}}, true},
     {"by >>", {TO_STDOUT}, {ON_XFS(8 * MIB, 1)}, {ON_XFS(BLOCK_, 2), .append = true},
-     1, {{0, 8 * MIB, BLOCK_, false}}, 8 * MIB},
+     1, {{0, 8 * MIB, BLOCK_, false}}, true},
     {"pieces", {TO_FILE, RANGES(STEPS(0, 8 * MIB, 2 * MIB)), RECORD(MIB)},
      {ON_XFS(8 * MIB, 1)}, {ABSENT},
-     1, {{0, 4 * MIB, 0, false}}, 4 * MIB},
+     1, {{0, 4 * MIB, 0, false}}, true},
     {"a stream", {TO_FILE, LENGTH(8 * MIB)}, {PIPE(1)}, {ABSENT},
-     1, {{0, 8 * MIB, 0, false}}, 0},
+     1, {{0, 8 * MIB, 0, false}}, false},
     {"records that lie together", {TO_FILE, RECORD(100), LENGTH(4 * MIB)},
      {ON_XFS(8 * MIB, 1)}, {ABSENT},
-     1, {{0, 4 * MIB, 0, true}}, 0},
+     1, {{0, 4 * MIB, 0, true}}, true},
     /* several ranges */
     {"each by itself", {TO_FILE, RANGES(SPAN(0, 2 * MIB), SPAN(100, 200), FROM(4 * MIB))},
      {ON_XFS(8 * MIB, 1)}, {ABSENT},
      3, {{0, 2 * MIB, 0, true}, {100, 100, 2 * MIB, false},
-         {4 * MIB, 4 * MIB, 2 * MIB + 100, false}}, 0},
+         {4 * MIB, 4 * MIB, 2 * MIB + 100, false}}, true},
     {"each where it was", {TO_FILE, KEEP, RANGES(SPAN(4 * MIB - 1, 6 * MIB + 1), SPAN(0, 2 * MIB))},
      {ON_XFS(8 * MIB, 1)}, {ABSENT},
      4, {{4 * MIB - 1, 1, 4 * MIB - 1, false}, {4 * MIB, 2 * MIB, 4 * MIB, true},
-         {6 * MIB, 1, 6 * MIB, false}, {0, 2 * MIB, 0, true}}, 0},
+         {6 * MIB, 1, 6 * MIB, false}, {0, 2 * MIB, 0, true}}, false},
     {"with empty ones between them", {TO_FILE, RANGES(SPAN(5, 5), SPAN(0, 2 * MIB), SPAN(9, 9))},
      {ON_XFS(8 * MIB, 1)}, {ABSENT},
-     3, {{5, 0, 0, false}, {0, 2 * MIB, 0, true}, {9, 0, 2 * MIB, false}}, 0},
+     3, {{5, 0, 0, false}, {0, 2 * MIB, 0, true}, {9, 0, 2 * MIB, false}}, false},
     {"a shard", {TO_FILE, KEEP, SHARD(2, 3), .selection.align_bytes = BLOCK_},
      {ON_XFS(9 * MIB, 1)}, {ABSENT},
-     1, {{3 * MIB, 3 * MIB, 3 * MIB, true}}, 0},
+     1, {{3 * MIB, 3 * MIB, 3 * MIB, true}}, true},
     /* within a file */
     {"to another place of the file", {TO_FILE, LENGTH(2 * MIB), SEEK(4 * MIB)},
      {ON_XFS(8 * MIB, 1)}, {ON_XFS(8 * MIB, 1)},
-     1, {{0, 2 * MIB, 4 * MIB, true}}, 0},
+     1, {{0, 2 * MIB, 4 * MIB, true}}, true},
+    {"to behind its last block, which is not full", {TO_FILE, SEEK(16 * MIB)},
+     {ON_XFS(8 * MIB + 123, 1)}, {ON_XFS(8 * MIB + 123, 1)},
+     2, {{0, 8 * MIB, 16 * MIB, true}, {8 * MIB, 123, 24 * MIB, false}}, true},
+    {"to behind the end of another file", {TO_FILE, SEEK(16 * MIB)},
+     {ON_XFS(8 * MIB + 123, 1)}, {ON_XFS(8 * MIB + 123, 2)},
+     1, {{0, 8 * MIB + 123, 16 * MIB, true}}, true},
+    {"both edges, behind its end", {TO_FILE, OFFSET(100), SEEK(16 * MIB + 100),
+      .reflink = ZS_REFLINK_ALWAYS}, {ON_XFS(BLOCK_ * 3 + 5, 1)}, {ON_XFS(BLOCK_ * 3 + 5, 1)},
+     3, {{100, BLOCK_ - 100, 16 * MIB + 100, false}, {BLOCK_, 2 * BLOCK_, 16 * MIB + BLOCK_, true},
+         {3 * BLOCK_, 5, 16 * MIB + 3 * BLOCK_, false}}, true},
     /* clang-format on */
 };
 
@@ -1496,6 +1727,7 @@ START_TEST(whole_blocks_are_cut_out_to_be_shared)
     struct zs_plan plan;
     struct zs_error error = {0};
     bool shares = false;
+    uint64_t copied_bytes = 0;
 
     int result = zs_plan_make(&options, &cuts[_i].source, &cuts[_i].target, &plan, &error);
     ck_assert_msg(result == 0, "%s is refused: %s: %s", cuts[_i].name, error.object, error.detail);
@@ -1504,9 +1736,10 @@ START_TEST(whole_blocks_are_cut_out_to_be_shared)
     for (size_t i = 0; i < plan.part_count; i++) {
         expect_section(_i, &plan.parts[i], &cuts[_i].sections[i]);
         shares |= cuts[_i].sections[i].shareable;
+        copied_bytes += cuts[_i].sections[i].shareable ? 0 : cuts[_i].sections[i].length;
     }
     ck_assert_int_eq(plan.shares, shares);
-    ck_assert_uint_eq(plan.reserve_bytes, cuts[_i].reserve_bytes);
+    ck_assert_uint_eq(plan.reserve_bytes, cuts[_i].reserves ? copied_bytes : 0);
     zs_plan_free(&plan);
 }
 END_TEST
@@ -1906,6 +2139,7 @@ int main(void)
 
     TCase *content = add_case(suite, "content");
     add_rows(content, a_valid_plan_says_what_goes_where, valid);
+    add_rows(content, the_longest_part_is_found, longest);
     tcase_add_loop_test(
         content, a_copy_within_a_file_is_refused_exactly_where_a_byte_is_in_both_regions, 0, 9);
     tcase_add_test(content, a_copy_within_a_file_counts_from_where_an_inherited_source_stands);
@@ -1934,6 +2168,8 @@ int main(void)
     add_rows(engines, a_servers_file_is_first_copied_by_the_server, orders);
     add_rows(engines, stable_leaves_to_streams_the_engines_that_copy, orders);
     tcase_add_test(engines, a_part_has_the_jobs_that_it_can_use);
+    add_rows(engines, the_engine_that_is_passed_over_is_known_and_why, reasons);
+    add_rows(engines, an_engine_that_is_passed_over_is_not_used, orders);
 
     TCase *device = add_case(suite, "device");
     add_rows(device, sync_needs_a_target_that_keeps_bytes, orders);

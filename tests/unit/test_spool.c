@@ -29,6 +29,7 @@ static struct zs_spool open_spool(uint64_t keep_bytes)
     ck_assert_int_eq(spool.facts.kind, ZS_KIND_REGULAR);
     ck_assert(spool.facts.positioned && spool.facts.sized && spool.facts.readable &&
               spool.facts.writable);
+    ck_assert(spool.facts.shares_nothing);
     ck_assert_uint_eq(spool.held_start, 0);
     ck_assert_uint_gt(spool.chunk_bytes, 0);
     return spool;
