@@ -4,7 +4,8 @@
  *
  * Positions. The target is written at its descriptor's own position (or its end, with O_APPEND), so
  * whatever an engine wrote is where the next one goes on, and an inherited descriptor always stands
- * behind the last byte delivered, even after SIGKILL; only a scattered copy, whose bytes do not lie
+ * behind the last byte delivered, even after SIGKILL (unless that comes between the two calls of
+ * `reflink`); only a scattered copy, whose bytes do not lie
  * together in the target, is written at explicit positions. A source that has positions is read at
  * explicit ones that only the driver advances, by what has arrived in the target and never by what
  * was read: bytes that an engine has read ahead are simply read again by the next engine. A stream

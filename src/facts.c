@@ -87,6 +87,8 @@ static int examine_filesystem(int fd, struct zs_facts *facts)
     if (fstatfs(fd, &filesystem) < 0)
         return -errno;
     facts->filesystem = (uint32_t)filesystem.f_type;
+    if (filesystem.f_bsize > 0 && (uint64_t)filesystem.f_bsize < facts->block_bytes)
+        facts->block_bytes = (uint64_t)filesystem.f_bsize;
     return 0;
 }
 
@@ -97,10 +99,10 @@ static int examine_filesystem(int fd, struct zs_facts *facts)
  */
 static int examine_regular(int fd, const struct stat *status, struct zs_facts *facts)
 {
+    facts->block_bytes = (uint64_t)status->st_blksize;
     int result = major(status->st_dev) == 0 ? examine_filesystem(fd, facts) : 0;
     if (result < 0)
         return result;
-    facts->block_bytes = (uint64_t)status->st_blksize;
     facts->sized = !is_pseudo_filesystem(facts->filesystem) &&
                    !(facts->readable && hides_its_bytes(fd, status));
     facts->size_bytes = facts->sized ? (uint64_t)status->st_size : 0;
@@ -254,14 +256,13 @@ static bool is_cached(int fd, uint64_t start, uint64_t length_bytes)
 
 int zs_facts_learn(int fd, uint64_t start, uint64_t length_bytes, struct zs_facts *facts)
 {
-    if (!zs_facts_mappable(facts) || length_bytes <= ZS_SMALL_BYTES)
+    if (!zs_facts_mappable(facts))
         return 0;
     if (length_bytes >= ZS_LARGE_BYTES) {
         facts->cached = is_cached(fd, start, length_bytes);
         facts->processors = zs_sys_processors();
     }
-    return facts->kind == ZS_KIND_REGULAR && facts->filesystem == 0 ? examine_filesystem(fd, facts)
-                                                                    : 0;
+    return facts->kind == ZS_KIND_REGULAR ? examine_filesystem(fd, facts) : 0;
 }
 
 int zs_facts_of_path(const char *path, struct zs_facts *facts)

@@ -39,15 +39,14 @@ struct zs_facts {
     bool positioned;   /* reads and writes at explicit positions work */
     bool sized;        /* size_bytes is the truth; false for a stream */
     uint64_t position; /* where the descriptor stands, if positioned */
-    uint64_t size_bytes; /* of the whole file or device, if sized */
-    uint64_t
-        block_bytes; /* of a regular file: what it is allocated in, or a multiple (st_blksize) */
-    uint32_t filesystem; /* of a regular file: its type (f_type), 0 if that was not asked for */
-    bool cached;         /* of ZS_LARGE_BYTES and more: most of it seems to be in the page cache */
-    bool local;          /* a socket of this machine only (AF_UNIX) */
-    unsigned processors; /* this process may run on, if it was worth asking; else 0 */
-    bool shares_nothing; /* its file system cannot share blocks with the other end: it was tried */
-    dev_t device;        /* with inode: identity of a file */
+    uint64_t size_bytes;  /* of the whole file or device, if sized */
+    uint64_t block_bytes; /* of a regular file: what it is allocated in, or a multiple */
+    uint32_t filesystem;  /* of a regular file: its type (f_type), 0 if that was not asked for */
+    bool cached;          /* of ZS_LARGE_BYTES and more: most of it seems to be in the page cache */
+    bool local;           /* a socket of this machine only (AF_UNIX) */
+    unsigned processors;  /* this process may run on, if it was worth asking; else 0 */
+    bool shares_nothing;  /* its file system cannot share blocks with the other end: it was tried */
+    dev_t device;         /* with inode: identity of a file */
     ino_t inode;
     dev_t special_device; /* identity of a block or character device */
 };
@@ -65,8 +64,9 @@ int zs_facts_of_descriptor(int fd, struct zs_facts *facts);
 int zs_facts_of_opened(int fd, int flags, struct zs_facts *facts);
 
 /*
- * Finds out what matters to a copy of length_bytes from `start` on: more for a longer one, nothing
- * for one of up to ZS_SMALL_BYTES, or of a stream. 0 or -errno.
+ * Finds out what matters to sharing blocks, and to a long copy, of length_bytes from `start` on:
+ * the file system, and, from ZS_LARGE_BYTES on, what is cached and how many processors there are;
+ * nothing of a stream. 0 or -errno.
  */
 int zs_facts_learn(int fd, uint64_t start, uint64_t length_bytes, struct zs_facts *facts);
 

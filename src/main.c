@@ -129,6 +129,22 @@ static uint64_t now_ns(void)
     return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
+/* What is not shared then is refused, so the blocks must be known exactly. */
+static bool wants_sharing(const struct zs_options *options)
+{
+    return options->reflink == ZS_REFLINK_ALWAYS ||
+           (options->engine_forced && options->engine == ZS_ENGINE_REFLINK);
+}
+
+static int learn(struct zs_source *source, uint64_t start, uint64_t length_bytes,
+                 struct zs_error *error)
+{
+    int result = zs_facts_learn(source->fd, start, length_bytes, &source->facts);
+    return result < 0
+               ? zs_error_set(error, ZS_ERROR_REFUSED, source->name, "examining", -result, NULL)
+               : 0;
+}
+
 /*
  * A plan for a large slice is made again with what only then is worth finding out: the source's
  * file system, whether it is cached, how many processors there are.
@@ -140,10 +156,8 @@ static int refine(struct zs_plan *plan, struct zs_source *source, const struct z
 
     if (!part || part->range.length_bytes <= ZS_SMALL_BYTES || !zs_facts_mappable(&source->facts))
         return 0;
-    int learnt =
-        zs_facts_learn(source->fd, part->source_position, part->range.length_bytes, &source->facts);
-    if (learnt < 0)
-        return zs_error_set(error, ZS_ERROR_REFUSED, source->name, "examining", -learnt, NULL);
+    if (learn(source, part->source_position, part->range.length_bytes, error) < 0)
+        return -1;
     return zs_plan_remake(plan, &source->facts, &target->facts, error);
 }
 
@@ -166,7 +180,9 @@ static int carry_out(const struct zs_options *options, struct zs_stats *stats, u
     struct zs_plan plan = {.parts = NULL};
     int result = -1;
 
-    if (zs_source_open(&source, options->source_path, options->source_name, error) == 0 &&
+    if ((options->explain ? zs_source_examine : zs_source_open)(&source, options->source_path,
+                                                                options->source_name, error) == 0 &&
+        (!wants_sharing(options) || learn(&source, 0, source.facts.size_bytes, error) == 0) &&
         zs_target_examine(&target, options->target_path, options->target_name, error) == 0 &&
         zs_plan_make(options, &source.facts, &target.facts, &plan, error) == 0 &&
         refine(&plan, &source, &target, error) == 0)

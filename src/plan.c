@@ -402,21 +402,6 @@ struct shareable {
     uint64_t end;
 };
 
-/*
- * The last block of the source may be shared though it is not full, where the target ends there,
- * too, and nobody makes it longer: no other process, nor an edge of this slice that is copied into
- * the source itself.
- */
-static bool ends_both(const struct planning *p, const struct zs_part *part)
-{
-    bool emptied = p->plan->placement == ZS_PLACE_WHOLE;
-    uint64_t length_bytes = part->range.length_bytes;
-
-    return part->source_position + length_bytes == p->source->size_bytes && !p->plan->shared &&
-           !zs_facts_same_file(p->source, p->target) &&
-           (emptied || part->target_position + length_bytes >= p->target->size_bytes);
-}
-
 static struct shareable shareable_of(const struct planning *p, const struct zs_part *part)
 {
     uint64_t block = p->source->block_bytes > 0 ? p->source->block_bytes : 4096;
@@ -428,7 +413,7 @@ static struct shareable shareable_of(const struct planning *p, const struct zs_p
         first % block != part->target_position % block || first > UINT64_MAX - block)
         return none;
     uint64_t shared_start = (first + block - 1) / block * block;
-    uint64_t shared_end = ends_both(p, part) ? end : end / block * block;
+    uint64_t shared_end = end / block * block;
     if (shared_start >= shared_end)
         return none;
     return (struct shareable){shared_start - first, shared_end - first};

@@ -27,6 +27,18 @@ int zs_source_open(struct zs_source *source, const char *path, const char *name,
     return 0;
 }
 
+int zs_source_examine(struct zs_source *source, const char *path, const char *name,
+                      struct zs_error *error)
+{
+    struct zs_facts facts;
+
+    if (strcmp(path, "-") == 0 || zs_facts_of_path(path, &facts) < 0 ||
+        facts.kind == ZS_KIND_REGULAR || facts.kind == ZS_KIND_BLOCK || facts.kind == ZS_KIND_NONE)
+        return zs_source_open(source, path, name, error);
+    *source = (struct zs_source){.name = name, .fd = -1, .facts = facts};
+    return 0;
+}
+
 int zs_source_replace(struct zs_source *source, struct zs_view bytes, struct zs_error *error)
 {
     int ends[2];

@@ -20,6 +20,13 @@ int zs_source_open(struct zs_source *source, const char *path, const char *name,
                    struct zs_error *error);
 
 /*
+ * The same for one that is only to be looked at: what could be harmed by being opened, as the
+ * writer of a FIFO is, or would have to be waited for, is not (fd is -1 then).
+ */
+int zs_source_examine(struct zs_source *source, const char *path, const char *name,
+                      struct zs_error *error);
+
+/*
  * Puts a pipe that holds `bytes`, and then ends, in the source's place; they must fit a new pipe
  * (64 KiB). An inherited descriptor is left open, where it stands. 0, or -1 with *error.
  */

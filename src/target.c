@@ -214,6 +214,8 @@ static int secure_space(struct zs_target *target, uint64_t start, uint64_t end,
         return 0;
     switch ((uint32_t)filesystem.f_type) {
     case BTRFS_SUPER_MAGIC: {
+        if (end - start <= ZS_SMALL_BYTES) /* not worth three calls more */
+            return 0;
         int reserved = reserve_blocks(target, start, end, error);
         give_back(target);
         return reserved;

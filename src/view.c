@@ -51,13 +51,15 @@ void zs_view_unpopulate(struct zs_view view)
         (void)madvise((void *)start, end - start, MADV_DONTNEED);
 }
 
-int zs_window_move(struct zs_window *window, int fd, uint64_t position, size_t length_bytes)
+int zs_window_move(struct zs_window *window, int fd, uint64_t position, size_t length_bytes,
+                   bool populate)
 {
     size_t inside_page = (size_t)(position % page_size());
 
     zs_window_unmap(window);
-    void *map = mmap(NULL, length_bytes + inside_page, PROT_READ, MAP_SHARED, fd,
-                     (off_t)(position - inside_page));
+    void *map =
+        mmap(NULL, length_bytes + inside_page, PROT_READ,
+             MAP_SHARED | (populate ? MAP_POPULATE : 0), fd, (off_t)(position - inside_page));
     if (map == MAP_FAILED)
         return -errno;
     *window = (struct zs_window){

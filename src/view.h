@@ -1,6 +1,7 @@
 #ifndef ZS_VIEW_H
 #define ZS_VIEW_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -46,9 +47,11 @@ struct zs_window {
 
 /*
  * Maps [position, position + length_bytes) of fd, enlarged to whole pages, in place of what the
- * window held. 0 or -errno; on failure nothing is mapped.
+ * window held; with `populate`, its pages as well (as zs_view_populate). 0 or -errno; on failure
+ * nothing is mapped.
  */
-int zs_window_move(struct zs_window *window, int fd, uint64_t position, size_t length_bytes);
+int zs_window_move(struct zs_window *window, int fd, uint64_t position, size_t length_bytes,
+                   bool populate);
 
 /*
  * The mapped bytes from the file position on, at most length_bytes of them; empty if position is

@@ -21,6 +21,8 @@ static const char *refuse(const struct zs_facts *source, const struct zs_facts *
         return "both ends must be regular files";
     if (target->append)
         return "it cannot append";
+    if (target->kind == ZS_KIND_REGULAR && source->device != target->device)
+        return "both ends must be on one file system";
     return NULL;
 }
 

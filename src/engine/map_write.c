@@ -52,28 +52,38 @@ static int open_mapping(const struct zs_copy *copy, void **state)
     struct mapping *mapping = calloc(1, sizeof *mapping);
     if (!mapping)
         return -ENOMEM;
-    /* No thread to be had: one job is slower, and no less right. */
-    if (copy->jobs > 1 && zs_ahead_start(&mapping->ahead) == 0)
-        copy->stats->jobs = 2;
+    if (copy->jobs > 1)
+        (void)zs_ahead_start(&mapping->ahead); /* no thread to be had: slower, and no less right */
     *state = mapping;
     return 0;
 }
 
-/* Maps what follows the position. 0 or -errno. */
+/*
+ * Maps what follows the position, as much as there is address space for, and no less than a piece.
+ * 0 or -errno.
+ */
 static int move_window(const struct zs_copy *copy, struct mapping *mapping)
 {
     uint64_t position = copy->source_position;
     struct zs_window *window = &mapping->window;
+    bool is_one_piece = zs_copy_span(copy, WINDOW_BYTES) <= PIECE_BYTES; /* saves a system call */
+    size_t most = mapping->ahead ? LONG_WINDOW_BYTES : WINDOW_BYTES;
     int moved = -ENOMEM;
 
-    if (!mapping->ahead)
-        return zs_window_move(window, copy->source_fd, position, zs_copy_span(copy, WINDOW_BYTES));
-    zs_ahead_leave(mapping->ahead);
-    for (size_t most = LONG_WINDOW_BYTES; most >= WINDOW_BYTES && moved == -ENOMEM; most /= 8)
-        moved = zs_window_move(window, copy->source_fd, position, zs_copy_span(copy, most));
-    if (moved == 0)
+    if (mapping->ahead)
+        zs_ahead_leave(mapping->ahead);
+    for (; most >= PIECE_BYTES && moved == -ENOMEM; most /= 4)
+        moved = zs_window_move(window, copy->source_fd, position, zs_copy_span(copy, most),
+                               is_one_piece);
+    if (moved < 0)
+        return moved;
+    if (is_one_piece)
+        mapping->populated_until = position + zs_copy_span(copy, PIECE_BYTES);
+    if (mapping->ahead) {
         zs_ahead_enter(mapping->ahead, zs_window_view(window, window->start, window->map_bytes));
-    return moved;
+        copy->stats->jobs = 2;
+    }
+    return 0;
 }
 
 /* Has the piece's pages mapped, by whoever does that. */

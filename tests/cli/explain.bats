@@ -41,7 +41,7 @@ expect_said() {
     expect_unsaid '^(share|space|sync|cache|stable|held)'
     explain -o 1000 in out
     expect_said "    by map-write, else splice, else sendfile, else buffer" \
-        "    because up to 1 MiB is one write from where it lies" "space: for 299000 bytes"
+        "    because up to 1 MiB is one write from where it lies"
     explain --sync --no-cache --no-clobber in out
     expect_said "sync: at the end" "cache: given back" "must not exist"
 }
@@ -104,7 +104,7 @@ END
         explain --reflink=always mnt.$type/in mnt.$type/out
         expect_said "share: 83886080 bytes"
         explain --reflink=never --jobs 2 mnt.$type/in mnt.$type/out
-        expect_said "by map-write, else" "buffer, with 2 threads" "space: for 83886080 bytes"
+        expect_said "by map-write, else" "buffer, with 2 threads"
         expect_unsaid '^share:'
         umount mnt.$type
     done
@@ -126,33 +126,6 @@ END
     expect_said "    because references to pages" "    because of sendfile: it cannot write at positions"
     explain --jobs 2 -l 2M in out
     expect_unsaid "threads|because of"
-}
-
-@test "space is mentioned only where it is looked for" {
-    random_file in 3000000
-    printf old >old
-    explain in out
-    expect_said "space: for 3000000 bytes"
-    explain in old
-    expect_said "space: for 3000000 bytes"
-    explain -l 256K in out
-    expect_said "space: for 262144 bytes"
-    explain -l 262143 in out
-    expect_unsaid "^space"
-    explain --shard 1/3000 --keep-offset in out # for what others write to, any little is
-    expect_said "space: for 1000 bytes"
-    explain --append in old
-    expect_unsaid "^space"
-    explain --keep-offset -r 0:1M -r 2M: in out
-    expect_unsaid "^space"
-    explain in /dev/null
-    expect_unsaid "^space"
-    cat in | { explain - out; cat >rest; }
-    expect_unsaid "^space"
-    truncate -s 4M image
-    attach_loop image
-    explain in "$device"
-    expect_unsaid "^space"
 }
 
 @test "streams: what is held, and nothing of them is read" {

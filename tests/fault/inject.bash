@@ -299,6 +299,7 @@ judge_failure() {
 # judge done
 # judge failed|refused|fails|given-up OBJECT REASON: fails is one of the first two; given-up is refused
 # if nothing was touched, else failed.
+# judge device OBJECT REASON: what had arrived was refused later, so nothing is claimed of the target.
 # judge wrong-end STATUS OBJECT REASON: with no word of how many bytes are good.
 judge() {
     local wanted=$1 object=${2-} reason=${3-}
@@ -325,6 +326,12 @@ judge() {
     failed) judge_failure 1 -- "$object" "$reason" ;;
     refused) judge_failure 2 -- "$object" "$reason" ;;
     fails) judge_failure 1 2 -- "$object" "$reason" ;;
+    device)
+        [ "$status" -eq 1 ] || problem "exit status $status, not 1"
+        [[ $message = "zslice: $object: $reason; how much of the target is good is not known" ]] ||
+            problem "expected: zslice: $object: $reason; how much..., and nothing more"
+        [[ $json = *"\"complete\":false,\"exit_status\":1}" ]] || problem "statistics: $json"
+        ;;
     wrong-end)
         [ "$status" -eq "$2" ] || problem "exit status $status, not $2"
         [[ $message = "zslice: $3: "*"$4"* ]] || problem "expected: zslice: $3: ...$4..."

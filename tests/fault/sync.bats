@@ -75,12 +75,14 @@ inject_folder() {
     transfer file-file -o 1000 --sync
     judge "done"
     target_path=$here/out
-    for code in EACCES EMFILE; do
-        name="the folder, openat $code"
-        inject_folder openat "error=$code:when=1"
-        transfer file-file -o 1000 --sync
-        judge wrong-end 1 "$here/out" "folder: ${reason_of[$code]}"
-    done
+    name="the folder, openat EMFILE"
+    inject_folder openat error=EMFILE:when=1
+    transfer file-file -o 1000 --sync
+    judge wrong-end 1 "$here/out" "folder: ${reason_of[EMFILE]}"
+    name="the folder cannot be read, openat EACCES: all of the file system is synced"
+    inject_folder openat error=EACCES:when=1
+    transfer file-file -o 1000 --sync
+    judge "done"
     all_good
 }
 
@@ -102,7 +104,7 @@ sweep_write_back() {
             inject "sync_file_range@out:error=$code:when=$at"
             # shellcheck disable=SC2086 # several words
             transfer "$ends" $arguments
-            judge failed out "writing to the device: ${reason_of[$code]}"
+            judge device out "writing to the device: ${reason_of[$code]}"
         done
         for code in "${not_the_device[@]}"; do
             name="$ends $arguments, sync_file_range $code at $at"

@@ -51,7 +51,7 @@ static struct mapped map_file(size_t length)
     struct mapped mapped = {.fd = scratch_file("", 0)};
 
     ck_assert_int_eq(ftruncate(mapped.fd, (off_t)length), 0);
-    ck_assert_int_eq(zs_window_move(&mapped.window, mapped.fd, 0, length), 0);
+    ck_assert_int_eq(zs_window_move(&mapped.window, mapped.fd, 0, length, false), 0);
     mapped.view = zs_window_view(&mapped.window, 0, length);
     ck_assert_uint_eq(mapped.view.length_bytes, length);
     return mapped;

@@ -136,7 +136,7 @@ START_TEST(a_window_shows_the_file_at_any_position)
             size_t length = lengths[l] < there ? lengths[l] : there;
             if (length == 0)
                 continue;
-            ck_assert_int_eq(zs_window_move(&window, file.fd, position, length), 0);
+            ck_assert_int_eq(zs_window_move(&window, file.fd, position, length, false), 0);
             ck_assert_uint_eq(window.start % page(), 0);
             ck_assert_uint_le(window.start, position);
             struct zs_view view = zs_window_view(&window, position, length);
@@ -155,7 +155,7 @@ START_TEST(a_view_of_a_window_is_bounded_by_it)
     struct zs_window window = {0};
     size_t start = page() + 10;
 
-    ck_assert_int_eq(zs_window_move(&window, file.fd, start, 1000), 0);
+    ck_assert_int_eq(zs_window_move(&window, file.fd, start, 1000, false), 0);
     ck_assert_uint_eq(zs_window_view(&window, start, SIZE_MAX).length_bytes, 1000);
     ck_assert_uint_eq(zs_window_view(&window, start + 999, 50).length_bytes, 1);
     ck_assert_uint_eq(zs_window_view(&window, start + 1000, 50).length_bytes, 0);
@@ -174,7 +174,7 @@ START_TEST(views_of_a_window_share_its_pages)
     struct mapped_file file = begin_file();
     struct zs_window window = {0};
 
-    ck_assert_int_eq(zs_window_move(&window, file.fd, 10, 2 * page()), 0);
+    ck_assert_int_eq(zs_window_move(&window, file.fd, 10, 2 * page(), false), 0);
     struct zs_view whole = zs_window_view(&window, 10, 2 * page());
     struct zs_view later = zs_window_view(&window, 15, 100);
     ck_assert_ptr_eq(whole.bytes, (unsigned char *)window.map + 10);
@@ -200,9 +200,9 @@ START_TEST(moving_unmaps_what_the_window_held)
     struct zs_window window = {0};
 
     /* Four pages, so that the one page mapped next cannot lie over all of them. */
-    ck_assert_int_eq(zs_window_move(&window, file.fd, 0, 4 * page()), 0);
+    ck_assert_int_eq(zs_window_move(&window, file.fd, 0, 4 * page(), false), 0);
     unsigned char *before = window.map;
-    ck_assert_int_eq(zs_window_move(&window, file.fd, 4 * page(), 1), 0);
+    ck_assert_int_eq(zs_window_move(&window, file.fd, 4 * page(), 1, false), 0);
     int still_mapped = 0;
     for (size_t i = 0; i < 4; i++)
         still_mapped += is_mapped(before + i * page()) && before + i * page() != window.map;
@@ -223,7 +223,7 @@ START_TEST(unmapping_twice_or_nothing_does_no_harm)
     struct zs_window window = {0};
 
     zs_window_unmap(&window);
-    ck_assert_int_eq(zs_window_move(&window, file.fd, 0, 1), 0);
+    ck_assert_int_eq(zs_window_move(&window, file.fd, 0, 1, false), 0);
     zs_window_unmap(&window);
     ck_assert_ptr_null(window.map);
     ck_assert_uint_eq(zs_window_view(&window, 0, 1).length_bytes, 0);
@@ -239,12 +239,12 @@ START_TEST(a_window_that_cannot_be_mapped_says_why_and_holds_nothing)
     int ends[2];
 
     ck_assert_int_eq(pipe2(ends, O_CLOEXEC), 0);
-    ck_assert_int_eq(zs_window_move(&window, file.fd, 0, 100), 0);
-    ck_assert_int_eq(zs_window_move(&window, ends[0], 0, 100), -ENODEV);
+    ck_assert_int_eq(zs_window_move(&window, file.fd, 0, 100, false), 0);
+    ck_assert_int_eq(zs_window_move(&window, ends[0], 0, 100, false), -ENODEV);
     ck_assert_ptr_null(window.map);
     ck_assert_uint_eq(zs_window_view(&window, 0, 100).length_bytes, 0);
-    ck_assert_int_eq(zs_window_move(&window, -1, 0, 100), -EBADF);
-    ck_assert_int_eq(zs_window_move(&window, file.fd, 0, 0), -EINVAL);
+    ck_assert_int_eq(zs_window_move(&window, -1, 0, 100, false), -EBADF);
+    ck_assert_int_eq(zs_window_move(&window, file.fd, 0, 0, false), -EINVAL);
     (void)close(ends[0]);
     (void)close(ends[1]);
     end_file(&file);
@@ -259,7 +259,7 @@ START_TEST(a_window_far_into_a_sparse_file_shows_its_place)
 
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(pwrite(fd, "here", 4, (off_t)position), 4);
-    ck_assert_int_eq(zs_window_move(&window, fd, position, 4), 0);
+    ck_assert_int_eq(zs_window_move(&window, fd, position, 4, false), 0);
     ck_assert_mem_eq(zs_window_view(&window, position, 4).bytes, "here", 4);
     zs_window_unmap(&window);
     (void)close(fd);
@@ -293,7 +293,7 @@ START_TEST(a_populated_view_is_read_without_faults)
     ck_assert_int_ge(fd, 0);
     write_all(fd, bytes, length);
     free(bytes);
-    ck_assert_int_eq(zs_window_move(&window, fd, 100, length - 100), 0);
+    ck_assert_int_eq(zs_window_move(&window, fd, 100, length - 100, false), 0);
     struct zs_view view = zs_window_view(&window, 100, length);
     zs_view_populate(view);
     ck_assert_int_lt(faults_of_reading(view), 16); /* 64, in steps of 16 pages, otherwise */
@@ -307,7 +307,7 @@ START_TEST(populating_a_file_that_shrank_raises_no_signal)
     struct mapped_file file = begin_file();
     struct zs_window window = {0};
 
-    ck_assert_int_eq(zs_window_move(&window, file.fd, 0, file.length), 0);
+    ck_assert_int_eq(zs_window_move(&window, file.fd, 0, file.length, false), 0);
     ck_assert_int_eq(ftruncate(file.fd, 0), 0);
     zs_view_populate(zs_window_view(&window, 0, file.length));
     zs_window_unmap(&window);
