@@ -262,7 +262,8 @@ int zs_facts_learn(int fd, uint64_t start, uint64_t length_bytes, struct zs_fact
         facts->cached = is_cached(fd, start, length_bytes);
         facts->processors = zs_sys_processors();
     }
-    return facts->kind == ZS_KIND_REGULAR ? examine_filesystem(fd, facts) : 0;
+    return facts->kind == ZS_KIND_REGULAR && facts->filesystem == 0 ? examine_filesystem(fd, facts)
+                                                                    : 0;
 }
 
 int zs_facts_of_path(const char *path, struct zs_facts *facts)
