@@ -58,10 +58,7 @@ static int open_mapping(const struct zs_copy *copy, void **state)
     return 0;
 }
 
-/*
- * Maps what follows the position, as much as there is address space for, and no less than a piece.
- * 0 or -errno.
- */
+/* Maps what follows, in a long window if there is address space for one. 0 or -errno. */
 static int move_window(const struct zs_copy *copy, struct mapping *mapping)
 {
     uint64_t position = copy->source_position;
@@ -72,7 +69,7 @@ static int move_window(const struct zs_copy *copy, struct mapping *mapping)
 
     if (mapping->ahead)
         zs_ahead_leave(mapping->ahead);
-    for (; most >= PIECE_BYTES && moved == -ENOMEM; most /= 4)
+    for (; most >= WINDOW_BYTES && moved == -ENOMEM; most /= 8)
         moved = zs_window_move(window, copy->source_fd, position, zs_copy_span(copy, most),
                                is_one_piece);
     if (moved < 0)

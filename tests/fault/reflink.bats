@@ -10,7 +10,7 @@ setup_file() {
     mount_for_file xfs xfs 300
     mount_for_file btrfs btrfs 300
     for name in $MOUNTED; do
-        random_file "$BATS_FILE_TMPDIR/$name/whole" 3500000
+        random_file "$BATS_FILE_TMPDIR/$name/whole" 3502080
         sync "$BATS_FILE_TMPDIR/$name/whole"
     done
 }
@@ -181,7 +181,7 @@ is_hard() {
                 transfer file-file -o 4096
                 judge "done"
                 expect_none_refused
-                [[ $json = *'"shared_bytes":3495904,'* ]] || problem "not shared: $json"
+                [[ $json = *'"shared_bytes":3497984,'* ]] || problem "not shared: $json"
             done
         done
     done
