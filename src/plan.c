@@ -395,7 +395,9 @@ static const char *refuse_sharing(const struct planning *p)
     return zs_facts_refuse_sharing(p->source, p->target);
 }
 
-/* The bytes of a part that can be shared, counted from its first one: whole blocks of both files.
+/*
+ * The bytes of a part that can be shared, counted from its first one: whole blocks of both files.
+ * (A last block that is not full could be, but only as long as neither file grows.)
  */
 struct shareable {
     uint64_t start;
