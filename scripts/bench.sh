@@ -8,9 +8,10 @@
 # whose speed drifts treats them alike. Before it is timed, each runs once and its result is compared with the bytes
 # that it should have. Python programs are timed as whole processes, as everything is.
 #
-# The target is removed before each run, outside of the time taken. Its dirty pages go with it, so that no run pays
-# for what an earlier one left to be written back; the source is written back before the first run. A slice of some
-# GiB can be more than the kernel lets be dirty (vm.dirty_ratio); what is measured then is the disk, too.
+# The target is removed before each run, outside of the time taken. Its dirty pages go with it, and its blocks are
+# given back (and discarded, where the disk is mounted so) before the next one starts, so that no run pays for what an
+# earlier one left; the source is written back before the first run. A slice of some GiB can be more than the kernel
+# lets be dirty (vm.dirty_ratio); what is measured then is the disk, too.
 #
 # Without --on: a temporary folder, /dev/shm and, for root, loop mounts of the file systems that can be made. Their
 # images lie in the temporary folder, and are read and written past its page cache. ZSLICE in the environment is the
@@ -154,7 +155,11 @@ take_calls() {
 }
 
 # Each prepare_... makes things ready for one run.
-prepare_absent() { rm -f "$target"; }
+prepare_absent() {
+    [ -e "$target" ] || return 0
+    rm "$target"
+    ((length < 16777216)) || sync -f .
+}
 
 prepare_existing() {
     [ -e "$target" ] || head -c "$length" /dev/zero >"$target"
