@@ -6,15 +6,16 @@ cd "$(dirname "$0")/../src"
 
 layer() {
     case $1 in
-    error | units | sys) echo 0 ;;
-    behind | diag | facts | slice | stats | readahead | view) echo 1 ;;
-    ahead | options | range | report | source | spool) echo 2 ;;
-    choice | engine | gather) echo 3 ;;
-    engine/*) echo 4 ;;
-    plan) echo 5 ;;
-    explain | target) echo 6 ;;
-    transfer) echo 7 ;;
-    main) echo 8 ;;
+    error | signals | units) echo 0 ;;
+    sys) echo 1 ;;
+    behind | diag | digest | facts | holes | path | slice | stats | readahead | view) echo 2 ;;
+    ahead | options | range | source | spool | staged) echo 3 ;;
+    choice | engine | gather) echo 4 ;;
+    engine/*) echo 5 ;;
+    plan) echo 6 ;;
+    checksum | collapse | compare | explain | report | target) echo 7 ;;
+    transfer) echo 8 ;;
+    main) echo 9 ;;
     *) echo "check-layers.sh: $1 has no layer; give it one" >&2 && return 1 ;;
     esac
 }

@@ -27,6 +27,7 @@
 
 #include "engine.h"
 
+#include "signals.h"
 #include "sys.h"
 
 #include <errno.h>
@@ -66,6 +67,15 @@ void zs_copy_begin(struct zs_copy *copy, const struct zs_range *range, uint64_t 
         locate(copy);
     if (copy->behind)
         zs_behind_begin(copy->behind, source_start, target_start);
+}
+
+void zs_copy_skip(struct zs_copy *copy, uint64_t present_bytes)
+{
+    copy->done_bytes = present_bytes;
+    if (copy->bounded)
+        copy->remaining_bytes -= present_bytes;
+    if (!copy->bounded || copy->remaining_bytes > 0)
+        locate(copy);
 }
 
 void zs_copy_extend(struct zs_copy *copy, uint64_t end_bytes)
@@ -222,8 +232,16 @@ static enum zs_end blame(const struct zs_copy *copy)
     return ZS_END_TARGET;
 }
 
+static int stop(const struct zs_copy *copy, struct zs_error *error)
+{
+    return zs_error_set(error, ZS_ERROR_TRANSFER, copy->target_name, "writing", 0, "%s",
+                        zs_signals_reason());
+}
+
 static int fail(struct zs_copy *copy, const struct zs_step *step, struct zs_error *error)
 {
+    if (step->code == EINTR && zs_signals_stopped_by())
+        return stop(copy, error);
     enum zs_end end = step->end == ZS_END_EITHER ? blame(copy) : step->end;
     bool source = end == ZS_END_SOURCE;
     enum zs_error_kind kind = !source && step->code == EPIPE ? ZS_ERROR_PIPE : ZS_ERROR_TRANSFER;
@@ -385,6 +403,10 @@ static enum outcome run_steps(struct zs_copy *copy, const struct zs_engine *engi
     while (!copy->bounded || copy->remaining_bytes > 0) {
         if (zs_range_is_beyond(&copy->range, copy->done_bytes))
             return ENDED;
+        if (zs_signals_attend()) {
+            (void)stop(copy, error);
+            return BROKEN;
+        }
         *last = engine->step(copy, state);
         if (last->code == EAGAIN && wait_for_end(copy, last, &stalls))
             continue;

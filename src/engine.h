@@ -2,8 +2,10 @@
 #define ZS_ENGINE_H
 
 #include "behind.h"
+#include "digest.h"
 #include "error.h"
 #include "facts.h"
+#include "holes.h"
 #include "range.h"
 #include "stats.h"
 
@@ -43,6 +45,8 @@ struct zs_copy {
     const char *target_name;
     struct zs_stats *stats;
     struct zs_pipe *pipe;     /* kept, empty, from copy to copy; NULL: an engine makes its own */
+    struct zs_holes *holes;   /* where runs of zeros become holes; NULL: they are written */
+    struct zs_digest *digest; /* is given each byte that arrives; NULL: is not */
     struct zs_behind *behind; /* what follows the copy through the page cache; NULL: nothing */
     unsigned jobs;  /* threads that may work on it, the caller's included; 0 counts as 1 */
     bool scattered; /* the target, a file, gets each byte as far from the range's first one as in
@@ -67,6 +71,9 @@ struct zs_copy {
 /* Puts the copy before its range's first byte. */
 void zs_copy_begin(struct zs_copy *copy, const struct zs_range *range, uint64_t source_start,
                    uint64_t target_start);
+
+/* Goes on behind the range's first present_bytes, which are in the target already. */
+void zs_copy_skip(struct zs_copy *copy, uint64_t present_bytes);
 
 /*
  * Lets the copy go on up to the range's byte number end_bytes, which is not less than done_bytes:
@@ -129,6 +136,8 @@ struct zs_engine {
 
     bool end_is_certain; /* its END is the answer of read(2) itself */
     bool scatters;       /* it can write at explicit positions: run a scattered copy */
+    bool finds_zeros;    /* it minds copy->holes */
+    bool feeds_digest;   /* it minds copy->digest */
     bool copies;         /* a pipe or socket gets copies of the bytes, not references to pages */
 };
 

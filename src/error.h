@@ -10,8 +10,9 @@ enum zs_error_kind {
     ZS_ERROR_REFUSED, /* the plan cannot be carried out and nothing was touched */
     ZS_ERROR_SHORT,   /* the source has fewer bytes than were asked for */
     ZS_ERROR_DEVICE,  /* the device refused what had arrived: how much of it is good is not known */
-    ZS_ERROR_TRANSFER, /* a read, write, map, truncate or close failed */
-    ZS_ERROR_PIPE,     /* the reader of the target is gone (EPIPE) */
+    ZS_ERROR_TRANSFER,  /* a read, write, map, truncate or close failed */
+    ZS_ERROR_DIFFERENT, /* the target, read again, differs from the source */
+    ZS_ERROR_PIPE,      /* the reader of the target is gone (EPIPE) */
 };
 
 /*

@@ -100,6 +100,7 @@ static int examine_filesystem(int fd, struct zs_facts *facts)
 static int examine_regular(int fd, const struct stat *status, struct zs_facts *facts)
 {
     facts->block_bytes = (uint64_t)status->st_blksize;
+    facts->allocated_bytes = (uint64_t)status->st_blocks * 512;
     int result = major(status->st_dev) == 0 ? examine_filesystem(fd, facts) : 0;
     if (result < 0)
         return result;
@@ -311,6 +312,12 @@ bool zs_facts_is_file(const struct zs_facts *facts)
 bool zs_facts_mappable(const struct zs_facts *facts)
 {
     return facts->positioned && facts->sized;
+}
+
+bool zs_facts_is_sparse(const struct zs_facts *facts)
+{
+    return facts->kind == ZS_KIND_REGULAR && zs_facts_mappable(facts) &&
+           facts->allocated_bytes < facts->size_bytes;
 }
 
 bool zs_facts_is_remote(const struct zs_facts *facts)

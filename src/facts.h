@@ -39,14 +39,15 @@ struct zs_facts {
     bool positioned;   /* reads and writes at explicit positions work */
     bool sized;        /* size_bytes is the truth; false for a stream */
     uint64_t position; /* where the descriptor stands, if positioned */
-    uint64_t size_bytes;  /* of the whole file or device, if sized */
-    uint64_t block_bytes; /* of a regular file: what it is allocated in, or a multiple */
-    uint32_t filesystem;  /* of a regular file: its type (f_type), 0 if that was not asked for */
-    bool cached;          /* of ZS_LARGE_BYTES and more: most of it seems to be in the page cache */
-    bool local;           /* a socket of this machine only (AF_UNIX) */
-    unsigned processors;  /* this process may run on, if it was worth asking; else 0 */
-    bool shares_nothing;  /* its file system cannot share blocks with the other end: it was tried */
-    dev_t device;         /* with inode: identity of a file */
+    uint64_t size_bytes;      /* of the whole file or device, if sized */
+    uint64_t allocated_bytes; /* likewise: how much room it takes */
+    uint64_t block_bytes;     /* of a regular file: what it is allocated in, or a multiple */
+    uint32_t filesystem; /* of a regular file: its type (f_type), 0 if that was not asked for */
+    bool cached;         /* of ZS_LARGE_BYTES and more: most of it seems to be in the page cache */
+    bool local;          /* a socket of this machine only (AF_UNIX) */
+    unsigned processors; /* this process may run on, if it was worth asking; else 0 */
+    bool shares_nothing; /* its file system cannot share blocks with the other end: it was tried */
+    dev_t device;        /* with inode: identity of a file */
     ino_t inode;
     dev_t special_device; /* identity of a block or character device */
 };
@@ -85,6 +86,9 @@ bool zs_facts_is_file(const struct zs_facts *facts);
 
 /* Whether the page cache holds its bytes at known positions: it can be mapped and sent from. */
 bool zs_facts_mappable(const struct zs_facts *facts);
+
+/* Whether it seems to have holes: it takes less room than it has bytes. */
+bool zs_facts_is_sparse(const struct zs_facts *facts);
 
 /* Whether a server keeps its bytes, which may be able to copy them by itself. */
 bool zs_facts_is_remote(const struct zs_facts *facts);

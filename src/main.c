@@ -17,7 +17,8 @@
  *
  * - zs_source_open(), zs_target_examine(): what both ends are
  *     - source.[ch]    (the source, and where standard input is left)
- *     - target.[ch]    (the target's life: examine, open, prepare, finish or abandon)
+ *     - target.[ch]    (the target's life: examine, open, prepare, settle, finish or abandon)
+ *     - staged.[ch]    (a file that takes the target's place when it is complete)
  *     - facts.[ch]     (kind, size, positions, identity of a file)
  *
  * - zs_plan_make(): options and facts to a plan, or a refusal; pure
@@ -34,7 +35,14 @@
  *     - behind.[ch]    (write-back as the copy goes, and page cache given back)
  *     - gather.[ch]    (short pieces, moved together in memory)
  *     - spool.[ch]     (the end of a stream, held until it is known)
- *     - view.[ch]      (views and windows of a mapped file)
+ *     - view.[ch]      (views and windows of a mapped file; the one guard against SIGBUS)
+ *     - holes.[ch]     (holes found in the source and made in the target)
+ *     - compare.[ch]   (source and target read again, side by side)
+ *     - checksum.[ch]  (the digest of the mapped source, beside the copy)
+ *     - digest.[ch]    (digests, by libraries loaded on demand)
+ *
+ * - zs_collapse(): the slice in place, without a target
+ *     - collapse.[ch]
  *
  * - zs_report_json(), zs_report_summary(): what it amounted to
  *     - report.[ch]
@@ -42,16 +50,20 @@
  *     - stats.[ch]     (counters; memory)
  *
  * - Utilities:
+ *     - path.[ch]      (links followed, folders synced)
  *     - sys.[ch]       (system calls: EINTR, length caps, -errno)
+ *     - signals.[ch]   (what asks a copy to stop, or how far it is)
  *     - error.[ch]     (a failure as a value)
  *     - diag.[ch]      (messages; escaping of names)
  */
 
+#include "collapse.h"
 #include "diag.h"
 #include "explain.h"
 #include "options.h"
 #include "plan.h"
 #include "report.h"
+#include "signals.h"
 #include "source.h"
 #include "target.h"
 #include "transfer.h"
@@ -69,6 +81,7 @@ enum {
     STATUS_FAILED = 1,
     STATUS_REFUSED = 2,
     STATUS_SHORT = 3,
+    STATUS_DIFFERENT = 4,
     STATUS_SIGNAL = 128, /* plus the signal: what the shell makes of a death by it */
 };
 
@@ -87,24 +100,22 @@ static void occupy_closed_descriptors(void)
     }
 }
 
-/*
- * SIGPIPE: the copy must end in order (standard input left where it should be) before we die of it.
- * True if it was not ignored when we started. SIGXFSZ: EFBIG says the same, with a message.
- */
-static bool hold_signals(void)
+/* The copy has ended in order (standard input left where it should be); now the process does. */
+static void die_of(int number)
 {
-    (void)signal(SIGXFSZ, SIG_IGN);
-    return signal(SIGPIPE, SIG_IGN) != SIG_IGN;
+    sigset_t set;
+
+    (void)signal(number, SIG_DFL);
+    (void)raise(number);
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, number);
+    (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
-static void die_of_sigpipe(void)
+static int exit_status(const struct zs_error *error)
 {
-    (void)signal(SIGPIPE, SIG_DFL);
-    (void)raise(SIGPIPE);
-}
-
-static int exit_status(const struct zs_error *error, bool dies_of_sigpipe)
-{
+    if (error->kind != ZS_ERROR_NONE && zs_signals_stopped_by())
+        return STATUS_SIGNAL + zs_signals_stopped_by();
     switch (error->kind) {
     case ZS_ERROR_NONE:
         return STATUS_DONE;
@@ -113,8 +124,10 @@ static int exit_status(const struct zs_error *error, bool dies_of_sigpipe)
         return STATUS_REFUSED;
     case ZS_ERROR_SHORT:
         return STATUS_SHORT;
+    case ZS_ERROR_DIFFERENT:
+        return STATUS_DIFFERENT;
     case ZS_ERROR_PIPE:
-        return dies_of_sigpipe ? STATUS_SIGNAL + SIGPIPE : STATUS_FAILED;
+        return zs_signals_dies_of_pipe() ? STATUS_SIGNAL + SIGPIPE : STATUS_FAILED;
     case ZS_ERROR_DEVICE:
     case ZS_ERROR_TRANSFER:
         break;
@@ -172,8 +185,54 @@ static int explain(const struct zs_plan *plan, const struct zs_facts *source,
                         "standard output", "writing", errno ? errno : EIO, NULL);
 }
 
-static int carry_out(const struct zs_options *options, struct zs_stats *stats, uint64_t *done_bytes,
-                     struct zs_error *error)
+/* How far the copy has come, for SIGUSR1. */
+struct progress {
+    const struct zs_stats *stats;
+    uint64_t start_ns;
+    uint64_t total_bytes; /* 0: not known */
+};
+
+static void answer(void *context)
+{
+    const struct progress *progress = context;
+
+    zs_report_progress(stderr, zs_stats_bytes(progress->stats), progress->total_bytes,
+                       now_ns() - progress->start_ns);
+    (void)fflush(stderr);
+}
+
+/* What is done in place has no target; the plan is made as if one were to be created. */
+static int examine_target(struct zs_target *target, const struct zs_options *options,
+                          struct zs_error *error)
+{
+    if (options->in_place == ZS_IN_PLACE_NO)
+        return zs_target_examine(target, options->target_path, options->target_name, error);
+    target->facts = (struct zs_facts){.kind = ZS_KIND_NONE, .writable = true};
+    return 0;
+}
+
+/* The digest is prepared before anything is touched, as its library may not be there. */
+static int copy(struct zs_plan *plan, struct zs_source *source, struct zs_target *target,
+                struct zs_stats *stats, struct zs_report *report, struct zs_error *error)
+{
+    const struct zs_options *options = plan->options;
+    struct zs_digest *digest = NULL;
+
+    if (options->in_place != ZS_IN_PLACE_NO)
+        return zs_collapse(plan, source, stats, &report->bytes, error);
+    if (options->digest != ZS_DIGEST_NONE && zs_digest_create(options->digest, &digest, error) < 0)
+        return -1;
+    int result = zs_transfer(plan, source, target, stats, digest, &report->bytes, error);
+    if (result == 0 && digest) {
+        zs_digest_finish(digest, report->digest);
+        report->digest_object = zs_report_name_slice(plan, report->bytes);
+    }
+    zs_digest_free(digest);
+    return result;
+}
+
+static int carry_out(const struct zs_options *options, struct progress *progress,
+                     struct zs_stats *stats, struct zs_report *report, struct zs_error *error)
 {
     struct zs_source source;
     struct zs_target target = {.fd = -1};
@@ -183,11 +242,13 @@ static int carry_out(const struct zs_options *options, struct zs_stats *stats, u
     if ((options->explain ? zs_source_examine : zs_source_open)(&source, options->source_path,
                                                                 options->source_name, error) == 0 &&
         (!wants_sharing(options) || learn(&source, 0, source.facts.size_bytes, error) == 0) &&
-        zs_target_examine(&target, options->target_path, options->target_name, error) == 0 &&
+        examine_target(&target, options, error) == 0 &&
         zs_plan_make(options, &source.facts, &target.facts, &plan, error) == 0 &&
-        refine(&plan, &source, &target, error) == 0)
+        refine(&plan, &source, &target, error) == 0) {
+        progress->total_bytes = zs_plan_total_bytes(&plan);
         result = options->explain ? explain(&plan, &source.facts, &target.facts, error)
-                                  : zs_transfer(&plan, &source, &target, stats, done_bytes, error);
+                                  : copy(&plan, &source, &target, stats, report, error);
+    }
 
     zs_plan_free(&plan);
     zs_target_free(&target); /* the source was only read: the process's end closes it */
@@ -204,8 +265,11 @@ static void tell(const struct zs_options *options, const struct zs_report *repor
     static char line[BUFSIZ];
 
     (void)setvbuf(stderr, line, _IOFBF, sizeof line);
-    if (error->kind != ZS_ERROR_NONE && report->exit_status < STATUS_SIGNAL)
+    if (error->kind != ZS_ERROR_NONE && report->exit_status != STATUS_SIGNAL + SIGPIPE)
         zs_diag_print_error(stderr, error);
+    (void)fflush(stderr);
+    if (report->complete && report->digest[0] != '\0')
+        zs_report_digest(stderr, report);
     (void)fflush(stderr);
     if (options->verbose && report->complete)
         zs_report_summary(stderr, report);
@@ -221,26 +285,31 @@ int main(int argc, char **argv)
     struct zs_error error = {0};
     struct zs_stats stats = {0};
     struct zs_report report = {.stats = &stats};
+    struct progress progress = {.stats = &stats};
     enum zs_action action;
     uint64_t start_ns = now_ns();
 
     occupy_closed_descriptors();
-    bool dies_of_sigpipe = hold_signals();
+    zs_signals_catch();
     if (zs_options_parse(argc, argv, &options, &action, &error) == 0 && action == ZS_ACTION_COPY) {
         stats.sample_memory = options.stats_json;
-        (void)carry_out(&options, &stats, &report.bytes, &error);
+        progress.start_ns = start_ns;
+        zs_signals_answer(answer, &progress);
+        (void)carry_out(&options, &progress, &stats, &report, &error);
     }
 
     report.ranges = options.range_count > 0 ? options.range_count : 1;
     report.source = options.source_path;
-    report.target = options.target_path;
+    report.target = options.in_place == ZS_IN_PLACE_NO ? options.target_path : options.source_path;
+    report.digest_kind = options.digest;
     report.nanoseconds = now_ns() - start_ns;
     report.complete = error.kind == ZS_ERROR_NONE;
-    report.exit_status = exit_status(&error, dies_of_sigpipe);
+    report.exit_status = exit_status(&error);
     if (action == ZS_ACTION_COPY || !report.complete)
         tell(&options, &report, &error);
+    free(report.digest_object);
     zs_options_free(&options);
-    if (report.exit_status == STATUS_SIGNAL + SIGPIPE)
-        die_of_sigpipe();
+    if (report.exit_status > STATUS_SIGNAL)
+        die_of(report.exit_status - STATUS_SIGNAL);
     return report.exit_status;
 }

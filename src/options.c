@@ -30,12 +30,18 @@ enum {
     OPTION_ALIGN,
     OPTION_SEEK,
     OPTION_TRUNCATE,
+    OPTION_RESUME,
+    OPTION_ATOMIC,
+    OPTION_IN_PLACE,
+    OPTION_SPARSE,
     OPTION_REFLINK,
     OPTION_SYNC,
     OPTION_NO_CACHE,
     OPTION_ENGINE,
     OPTION_STABLE,
     OPTION_EXPLAIN,
+    OPTION_DIGEST,
+    OPTION_VERIFY,
     OPTION_STATS,
     OPTION_HELP,
     OPTION_USAGE,
@@ -83,6 +89,12 @@ static const struct poptOption where_they_go[] = {
     SWITCH("truncate", '\0', OPTION_TRUNCATE,
            "with --seek or --keep-offset: cut TARGET after the slice"),
     SWITCH("no-clobber", 'n', 'n', "fail if TARGET exists"),
+    SWITCH("resume", '\0', OPTION_RESUME, "go on where a copy into TARGET was interrupted"),
+    SWITCH("atomic", '\0', OPTION_ATOMIC, "TARGET shows its old bytes or all the new ones"),
+    VALUE("in-place", '\0', OPTION_IN_PLACE,
+          "SOURCE itself becomes the slice: collapse or auto; no TARGET", "HOW"),
+    VALUE("sparse", '\0', OPTION_SPARSE,
+          "holes stay holes: auto; and zeros become holes: always; or never", "WHEN"),
     VALUE("reflink", '\0', OPTION_REFLINK,
           "share blocks instead of copying them: auto, always or never", "WHEN"),
     SWITCH("sync", '\0', OPTION_SYNC, "succeed only when the bytes are on the device"),
@@ -100,6 +112,8 @@ static const struct poptOption how[] = {
 };
 
 static const struct poptOption report[] = {
+    VALUE("digest", '\0', OPTION_DIGEST, "print the slice's digest: sha256 or xxh128", "NAME"),
+    SWITCH("verify", '\0', OPTION_VERIFY, "then read TARGET from its device and compare"),
     SWITCH("verbose", 'v', 'v', "print a summary line on standard error"),
     VALUE("stats", '\0', OPTION_STATS, "print statistics on standard error, in this format",
           "json"),
@@ -115,7 +129,7 @@ static const struct poptOption information[] = {
 
 static const struct poptOption table[] = {
     GROUP(which_bytes, "Which bytes:"), GROUP(where_they_go, "Where they go:"), GROUP(how, "How:"),
-    GROUP(report, "Report:"),           GROUP(information, "Information:"),     POPT_TABLEEND,
+    GROUP(report, "Proof and report:"), GROUP(information, "Information:"),     POPT_TABLEEND,
 };
 
 static const struct poptOption *const groups[] = {which_bytes, where_they_go, how, report,
@@ -375,19 +389,67 @@ static int parse_jobs(const char *text, struct zs_options *options, struct zs_er
     return 0;
 }
 
+/* Which of the words it is: NULL where a number has none. -1 with *error. */
+static int parse_word(const char *option, const char *text, const char *const *words, size_t count,
+                      struct zs_error *error)
+{
+    char all[64] = "";
+
+    for (size_t i = 0; i < count; i++) {
+        if (!words[i])
+            continue;
+        if (strcmp(text, words[i]) == 0)
+            return (int)i;
+        size_t used = strlen(all);
+        (void)snprintf(all + used, sizeof all - used, "%s%s", used > 0 ? ", " : "", words[i]);
+    }
+    return zs_error_set(error, ZS_ERROR_USAGE, option, NULL, 0, "not one of %s: '%s'", all, text);
+}
+
 static int parse_reflink(const char *text, struct zs_options *options, struct zs_error *error)
 {
-    static const char *const names[] = {
+    static const char *const words[] = {
         [ZS_REFLINK_AUTO] = "auto", [ZS_REFLINK_ALWAYS] = "always", [ZS_REFLINK_NEVER] = "never"};
+    int word = parse_word("--reflink", text, words, sizeof words / sizeof *words, error);
 
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (strcmp(text, names[i]) == 0) {
-            options->reflink = (enum zs_reflink)i;
-            return 0;
-        }
-    }
-    return zs_error_set(error, ZS_ERROR_USAGE, "--reflink", NULL, 0,
-                        "not one of auto, always, never: '%s'", text);
+    if (word < 0)
+        return -1;
+    options->reflink = (enum zs_reflink)word;
+    return 0;
+}
+
+static int parse_sparse(const char *text, struct zs_options *options, struct zs_error *error)
+{
+    static const char *const words[] = {
+        [ZS_SPARSE_AUTO] = "auto", [ZS_SPARSE_ALWAYS] = "always", [ZS_SPARSE_NEVER] = "never"};
+    int word = parse_word("--sparse", text, words, sizeof words / sizeof *words, error);
+
+    if (word < 0)
+        return -1;
+    options->sparse = (enum zs_sparse)word;
+    return 0;
+}
+
+static int parse_in_place(const char *text, struct zs_options *options, struct zs_error *error)
+{
+    static const char *const words[] = {
+        [ZS_IN_PLACE_COLLAPSE] = "collapse", [ZS_IN_PLACE_AUTO] = "auto"};
+    int word = parse_word("--in-place", text, words, sizeof words / sizeof *words, error);
+
+    if (word < 0)
+        return -1;
+    options->in_place = (enum zs_in_place)word;
+    return 0;
+}
+
+static int parse_digest(const char *text, struct zs_options *options, struct zs_error *error)
+{
+    int word = parse_word("--digest", text, zs_digest_names, ZS_DIGEST_COUNT, error);
+
+    if (word < 0)
+        return -1;
+    options->digest = (enum zs_digest_kind)word;
+    return 0;
 }
 
 static int parse_stats(const char *text, struct zs_options *options, struct zs_error *error)
@@ -432,8 +494,14 @@ static int take_value(int option, const char *text, struct parser *parser,
     case OPTION_SEEK:
         options->has_seek = true;
         return parse_position("--seek", text, &options->seek, error);
+    case OPTION_IN_PLACE:
+        return parse_in_place(text, options, error);
+    case OPTION_SPARSE:
+        return parse_sparse(text, options, error);
     case OPTION_REFLINK:
         return parse_reflink(text, options, error);
+    case OPTION_DIGEST:
+        return parse_digest(text, options, error);
     case 'j':
         return parse_jobs(text, options, error);
     case OPTION_ENGINE:
@@ -485,6 +553,15 @@ static int take_option(int option, struct parser *parser, struct zs_options *opt
         return 0;
     case OPTION_TRUNCATE:
         options->truncate = true;
+        return 0;
+    case OPTION_RESUME:
+        options->resume = true;
+        return 0;
+    case OPTION_ATOMIC:
+        options->atomic = true;
+        return 0;
+    case OPTION_VERIFY:
+        options->verify = true;
         return 0;
     case OPTION_SYNC:
         options->sync = true;
@@ -565,7 +642,10 @@ static int check_places(const struct zs_options *options, struct zs_error *error
         {options->has_seek, "--seek"},
         {options->keep_offset, "--keep-offset"},
         {options->append, "--append"},
+        {options->atomic, "--atomic"},
+        {options->in_place != ZS_IN_PLACE_NO, "--in-place"},
         {options->no_clobber, "--no-clobber"},
+        {options->resume, "--resume"},
     };
     const char *first = NULL;
 
@@ -579,10 +659,63 @@ static int check_places(const struct zs_options *options, struct zs_error *error
     return 0;
 }
 
+/* What needs TARGET to be a file that can be opened again, or replaced. */
+static int check_named_target(const struct zs_options *options, struct zs_error *error)
+{
+    const struct {
+        bool given;
+        const char *name;
+    } wanting[] = {
+        {options->no_clobber, "--no-clobber"},
+        {options->atomic, "--atomic"},
+        {options->resume, "--resume"},
+        {options->verify, "--verify"},
+    };
+
+    for (size_t i = 0; i < sizeof wanting / sizeof *wanting; i++) {
+        if (wanting[i].given && strcmp(options->target_path, "-") == 0)
+            return usage_error(error, wanting[i].name,
+                               "it needs TARGET to be a file given by its path");
+    }
+    return 0;
+}
+
+/* There is no target, and what is there is not copied. */
+static int check_in_place(const struct zs_options *options, struct zs_error *error)
+{
+    const struct {
+        bool given;
+        const char *name;
+    } copying[] = {
+        {options->engine_forced, "--engine"},
+        {options->reflink != ZS_REFLINK_AUTO, "--reflink"},
+        {options->sparse != ZS_SPARSE_AUTO, "--sparse"},
+        {options->no_cache, "--no-cache"},
+        {options->stable, "--stable"},
+        {options->verify, "--verify"},
+        {options->digest != ZS_DIGEST_NONE, "--digest"},
+        {options->range_count > 1, "several ranges"},
+    };
+
+    if (strcmp(options->source_path, "-") == 0)
+        return usage_error(error, "--in-place", "it needs SOURCE to be a file given by its path");
+    if (strcmp(options->target_path, "-") != 0)
+        return usage_error(error, "--in-place", "there is no TARGET: SOURCE becomes the slice");
+    for (size_t i = 0; i < sizeof copying / sizeof *copying; i++) {
+        if (copying[i].given)
+            return zs_error_set(error, ZS_ERROR_USAGE, "--in-place", NULL, 0,
+                                "it cannot be combined with %s", copying[i].name);
+    }
+    return 0;
+}
+
 /* Combinations that are wrong whatever the files are. */
 static int check_combinations(const struct parser *parser, const struct zs_options *options,
                               struct zs_error *error)
 {
+    bool wants_shared = options->reflink == ZS_REFLINK_ALWAYS ||
+                        (options->engine_forced && options->engine == ZS_ENGINE_REFLINK);
+
     if (options->slice.has_length && options->slice.has_end)
         return usage_error(error, "--end", "it cannot be combined with --length");
     if (parser->has_slice && options->range_count > 0)
@@ -604,9 +737,15 @@ static int check_combinations(const struct parser *parser, const struct zs_optio
     if (options->engine_forced && options->reflink == ZS_REFLINK_NEVER &&
         options->engine == ZS_ENGINE_REFLINK)
         return usage_error(error, "--reflink=never", "it cannot be combined with --engine=reflink");
-    if (options->no_clobber && strcmp(options->target_path, "-") == 0)
-        return usage_error(error, "--no-clobber", "it needs TARGET to be a file given by its path");
-    return 0;
+    if (options->sparse == ZS_SPARSE_NEVER && wants_shared)
+        return usage_error(error, "--sparse=never",
+                           "it cannot be combined with sharing blocks, which keeps holes");
+    if (options->sparse == ZS_SPARSE_ALWAYS && wants_shared)
+        return usage_error(error, "--sparse=always",
+                           "it cannot be combined with sharing blocks, zeros and all");
+    if (options->in_place != ZS_IN_PLACE_NO)
+        return check_in_place(options, error);
+    return check_named_target(options, error);
 }
 
 static int take_positionals(struct parser *parser, struct zs_options *options,

@@ -1,6 +1,7 @@
 #ifndef ZS_OPTIONS_H
 #define ZS_OPTIONS_H
 
+#include "digest.h"
 #include "error.h"
 #include "slice.h"
 #include "stats.h"
@@ -21,6 +22,18 @@ enum zs_reflink {
     ZS_REFLINK_NEVER,
 };
 
+enum zs_sparse {
+    ZS_SPARSE_AUTO,
+    ZS_SPARSE_ALWAYS,
+    ZS_SPARSE_NEVER,
+};
+
+enum zs_in_place {
+    ZS_IN_PLACE_NO,
+    ZS_IN_PLACE_COLLAPSE,
+    ZS_IN_PLACE_AUTO,
+};
+
 struct zs_options {
     const char *source_path; /* "-": standard input */
     const char *target_path; /* "-": standard output */
@@ -39,7 +52,11 @@ struct zs_options {
     bool append;
     bool truncate;
     bool no_clobber;
+    bool resume;
+    bool atomic;
+    enum zs_in_place in_place;
 
+    enum zs_sparse sparse;
     enum zs_reflink reflink;
     bool sync;
     bool no_cache;
@@ -50,6 +67,8 @@ struct zs_options {
     bool stable;
     bool explain;
 
+    enum zs_digest_kind digest;
+    bool verify;
     bool stats_json;
     bool verbose;
 

@@ -40,6 +40,30 @@ static int refuse_target(const struct planning *p, const char *operation, int co
     return refuse(p, p->options->target_name, operation, code, reason);
 }
 
+/* What only a regular file can be the target of, and what only one can be the source of. */
+static int check_named(const struct planning *p)
+{
+    const struct zs_options *options = p->options;
+    const char *option = options->atomic   ? "--atomic"
+                         : options->resume ? "--resume"
+                         : options->verify ? "--verify"
+                                           : NULL;
+    bool regular = p->target->kind == ZS_KIND_REGULAR || p->target->kind == ZS_KIND_NONE;
+
+    if (option && !regular)
+        return zs_error_set(p->error, ZS_ERROR_REFUSED, options->target_name, option, 0,
+                            "it must be a regular file, not %s",
+                            zs_facts_kind_name(p->target->kind));
+    if ((options->resume || options->verify) && !zs_facts_mappable(p->source))
+        return zs_error_set(p->error, ZS_ERROR_REFUSED, options->source_name,
+                            options->resume ? "--resume" : "--verify", 0,
+                            "it must be a file or block device, to be read again, not %s",
+                            p->source->kind == ZS_KIND_REGULAR
+                                ? "a file without a size"
+                                : zs_facts_kind_name(p->source->kind));
+    return 0;
+}
+
 static int check_ends(const struct planning *p)
 {
     if (!p->source->readable)
@@ -54,6 +78,8 @@ static int check_ends(const struct planning *p)
         return refuse_target(p, "writing", EISDIR, NULL);
     if (p->options->no_clobber && p->target->kind != ZS_KIND_NONE)
         return refuse_target(p, "creating", EEXIST, NULL);
+    if (check_named(p) < 0)
+        return -1;
     if (p->options->sync && !zs_facts_is_file(p->target))
         return zs_error_set(p->error, ZS_ERROR_REFUSED, p->options->target_name, "--sync", 0,
                             "%s keeps no bytes", zs_facts_kind_name(p->target->kind));
@@ -221,12 +247,19 @@ static int place(const struct planning *p)
     bool inherited = p->options->target_path[0] == '-' && p->options->target_path[1] == '\0';
 
     p->plan->must_create = p->options->no_clobber;
-    p->plan->sync = p->options->sync;
+    p->plan->atomic = p->options->atomic;
+    p->plan->verify = p->options->verify;
+    p->plan->sync = p->options->sync || p->options->verify;
     p->plan->no_cache = p->options->no_cache;
     if (p->options->has_seek)
         return place_at_seek(p);
     if (p->options->keep_offset)
         return place_at(p);
+    if (p->options->resume && target->kind == ZS_KIND_REGULAR) {
+        p->plan->placement = ZS_PLACE_AT;
+        p->plan->resumed_bytes = target->size_bytes;
+        return 0;
+    }
     if (!zs_facts_is_file(target)) {
         p->plan->placement = ZS_PLACE_HERE;
     } else if (target->append || p->options->append) {
@@ -260,6 +293,27 @@ static int check_room(const struct planning *p, uint64_t position, uint64_t span
                         block ? "%llu bytes at position %llu do not fit its %llu bytes"
                               : "%llu bytes at position %llu end beyond the largest position %llu",
                         (ull)span_bytes, (ull)position, (ull)limit);
+}
+
+/* What the target has of the slice already need not be copied again. */
+static int go_on(const struct planning *p, uint64_t total_bytes)
+{
+    struct zs_plan *plan = p->plan;
+    uint64_t left_bytes = plan->resumed_bytes;
+
+    if (plan->resumed_bytes > total_bytes)
+        return zs_error_set(p->error, ZS_ERROR_REFUSED, p->options->target_name, "--resume", 0,
+                            "it has %llu bytes, and the slice only %llu", (ull)plan->resumed_bytes,
+                            (ull)total_bytes);
+    for (size_t i = 0; i < plan->part_count && left_bytes > 0; i++) {
+        struct zs_part *part = &plan->parts[i];
+        part->present_bytes =
+            left_bytes < part->range.length_bytes ? left_bytes : part->range.length_bytes;
+        left_bytes -= part->present_bytes;
+    }
+    plan->target_position = plan->resumed_bytes;
+    plan->reserve_bytes -= plan->resumed_bytes;
+    return 0;
 }
 
 /*
@@ -298,7 +352,7 @@ static int place_parts(const struct planning *p)
         plan->target_position = plan->parts[0].target_position;
     if (p->source->sized && !plan->scattered)
         plan->reserve_bytes = total_bytes;
-    return 0;
+    return plan->resumed_bytes > 0 ? go_on(p, total_bytes) : 0;
 }
 
 /* The part of a file, from the first to the last byte, that a copy reads or writes. */
@@ -386,6 +440,8 @@ static const char *refuse_sharing(const struct planning *p)
 
     if (options->reflink == ZS_REFLINK_NEVER)
         return "--reflink=never";
+    if (options->sparse != ZS_SPARSE_AUTO)
+        return "--sparse says what becomes of holes";
     if (options->engine_forced && options->engine != ZS_ENGINE_REFLINK)
         return "another engine is wanted";
     if (p->plan->placement == ZS_PLACE_APPEND)
@@ -408,13 +464,14 @@ static struct shareable shareable_of(const struct planning *p, const struct zs_p
 {
     uint64_t block = p->source->block_bytes > 0 ? p->source->block_bytes : 4096;
     uint64_t first = part->source_position;
+    uint64_t missing = first + part->present_bytes;
     uint64_t end = first + part->range.length_bytes;
     struct shareable none = {0, 0};
 
     if (!zs_range_is_contiguous(&part->range) || part->range.length_bytes == 0 ||
-        first % block != part->target_position % block || first > UINT64_MAX - block)
+        first % block != part->target_position % block || missing > UINT64_MAX - block)
         return none;
-    uint64_t shared_start = (first + block - 1) / block * block;
+    uint64_t shared_start = (missing + block - 1) / block * block;
     uint64_t shared_end = end / block * block;
     if (shared_start >= shared_end)
         return none;
@@ -433,6 +490,9 @@ static void add_section(struct zs_plan *plan, const struct zs_part *part, uint64
     section->source_position += start;
     section->target_position += start;
     section->shareable = shareable;
+    section->present_bytes = part->present_bytes > start ? part->present_bytes - start : 0;
+    if (section->present_bytes > end - start)
+        section->present_bytes = end - start;
 }
 
 /*
@@ -531,6 +591,47 @@ static int share_blocks(const struct planning *p)
     return 0;
 }
 
+/*
+ * What becomes of holes. A file that is made, or emptied first, has the source's; where there are
+ * old bytes, or a device, a hole is as many zeros.
+ */
+static enum zs_holes_kept holes_of(const struct planning *p, const struct zs_part *part)
+{
+    const struct zs_options *options = p->options;
+    bool fresh = p->plan->placement == ZS_PLACE_WHOLE || options->resume;
+
+    if (options->sparse == ZS_SPARSE_ALWAYS)
+        return ZS_HOLES_MADE;
+    return options->sparse == ZS_SPARSE_AUTO && fresh && zs_facts_is_file(p->target) &&
+                   zs_facts_is_sparse(p->source) && zs_range_is_contiguous(&part->range) &&
+                   p->plan->hold == ZS_HOLD_NOTHING && !part->shareable
+               ? ZS_HOLES_KEPT
+               : ZS_HOLES_FILLED;
+}
+
+/* Reserving space would take what holes are there to save. */
+static int keep_holes(const struct planning *p)
+{
+    struct zs_plan *plan = p->plan;
+
+    if (p->options->sparse == ZS_SPARSE_ALWAYS &&
+        (!zs_facts_is_file(p->target) || plan->placement == ZS_PLACE_APPEND))
+        return zs_error_set(p->error, ZS_ERROR_REFUSED, p->options->target_name, "--sparse=always",
+                            0, "%s has no holes",
+                            plan->placement == ZS_PLACE_APPEND
+                                ? "what is appended"
+                                : zs_facts_kind_name(p->target->kind));
+    for (size_t i = 0; i < plan->part_count; i++) {
+        plan->parts[i].holes = holes_of(p, &plan->parts[i]);
+        plan->looks_for_space |= plan->parts[i].holes == ZS_HOLES_KEPT;
+        if (plan->parts[i].holes == ZS_HOLES_MADE)
+            plan->reserve_bytes = 0; /* it may be all zeros */
+    }
+    if (plan->looks_for_space && plan->reserve_bytes > p->source->allocated_bytes)
+        plan->reserve_bytes = p->source->allocated_bytes;
+    return 0;
+}
+
 static bool is_piecewise(const struct planning *p, const struct zs_range *range)
 {
     bool buffer_forced = p->options->engine_forced && p->options->engine == ZS_ENGINE_BUFFER;
@@ -554,6 +655,10 @@ static const char *refusal_of(const struct planning *p, enum zs_engine_id id,
         return "what is held back of a stream must be copied into a pipe or socket";
     if (p->options->stable && zs_facts_is_stream(target) && !engine->copies)
         return "it may pass references to the source's pages on, and --stable wants copies";
+    if (p->options->sparse == ZS_SPARSE_ALWAYS && !engine->finds_zeros)
+        return "--sparse=always looks at each byte, which only `buffer` does";
+    if (p->plan->digest_fed && !engine->feeds_digest)
+        return "the digest of a stream is made as it passes through memory";
     if (p->plan->scattered && !engine->scatters)
         return "it cannot write at positions that do not follow each other";
     return engine->refuse(read_end(p), target);
@@ -598,6 +703,8 @@ static int choose_engines(const struct planning *p)
     struct zs_facts target = *p->target;
     target.append |= p->plan->placement == ZS_PLACE_APPEND;
 
+    p->plan->digest_fed = p->options->digest != ZS_DIGEST_NONE &&
+                          (p->plan->hold != ZS_HOLD_NOTHING || !zs_facts_mappable(p->source));
     if (p->options->engine_forced && force_engine(p, &target) < 0)
         return -1;
     for (size_t i = 0; i < p->plan->part_count; i++) {
@@ -628,7 +735,8 @@ int zs_plan_make(const struct zs_options *options, const struct zs_facts *source
 
     *plan = (struct zs_plan){.options = options};
     if (check_ends(&p) < 0 || place(&p) < 0 || resolve_ranges(&p) < 0 || place_parts(&p) < 0 ||
-        check_same_file(&p) < 0 || share_blocks(&p) < 0 || choose_engines(&p) < 0)
+        check_same_file(&p) < 0 || share_blocks(&p) < 0 || keep_holes(&p) < 0 ||
+        choose_engines(&p) < 0)
         return -1;
     return 0;
 }
@@ -645,6 +753,18 @@ int zs_plan_remake(struct zs_plan *plan, const struct zs_facts *source,
     zs_plan_free(plan);
     *plan = again;
     return 0;
+}
+
+uint64_t zs_plan_total_bytes(const struct zs_plan *plan)
+{
+    uint64_t total_bytes = 0;
+
+    for (size_t i = 0; i < plan->part_count; i++) {
+        if (!plan->parts[i].range.bounded)
+            return 0;
+        total_bytes += plan->parts[i].range.length_bytes;
+    }
+    return total_bytes - plan->resumed_bytes;
 }
 
 const struct zs_part *zs_plan_longest(const struct zs_plan *plan)

@@ -27,11 +27,20 @@ enum zs_hold {
                      known */
 };
 
+/* What becomes of zeros in the slice. */
+enum zs_holes_kept {
+    ZS_HOLES_FILLED, /* they are written */
+    ZS_HOLES_KEPT,   /* the source's holes are holes in the target */
+    ZS_HOLES_MADE,   /* those, and runs of zeros */
+};
+
 /* One range: which bytes, where they go, and by which engines. */
 struct zs_part {
     struct zs_range range;    /* counted from where the source's descriptor stands */
     uint64_t source_position; /* the range's first byte in the file, if the source is positioned */
     uint64_t target_position; /* where it goes, in a regular file or block device */
+    uint64_t present_bytes;   /* its first so many are in the target already */
+    enum zs_holes_kept holes;
     enum zs_engine_id engines[ZS_ENGINE_COUNT]; /* in order of preference */
     size_t engine_count;
     unsigned jobs;   /* threads that work on it */
@@ -60,11 +69,16 @@ struct zs_plan {
     bool shared;              /* other processes may write to the target at the same time */
     bool scattered;           /* its bytes do not lie together in the target */
     bool must_create;         /* the target may not exist */
+    bool atomic;              /* a file of its own takes the target's place in the end */
+    uint64_t resumed_bytes;   /* of the slice, that the target has already */
+    bool verify;              /* what is in the target then is compared with the source */
+    bool digest_fed;          /* the digest is made of the bytes as they pass through `buffer` */
     bool cut_after;           /* the target ends behind the slice */
     bool sync;                /* at the end everything is on the device */
     bool no_cache;            /* the page cache of both ends is given back */
     bool shares;              /* some part is shareable: whether the files can, only trying tells */
-    uint64_t reserve_bytes;   /* the slice's length if it is certain and needs space, else 0 */
+    uint64_t reserve_bytes;   /* how much space it needs, if that is certain, else 0 */
+    bool looks_for_space;     /* without reserving it, which would fill the holes */
 
     bool engine_forced; /* each part has one engine, which must not be replaced */
 };
@@ -82,6 +96,9 @@ int zs_plan_make(const struct zs_options *options, const struct zs_facts *source
  */
 int zs_plan_remake(struct zs_plan *plan, const struct zs_facts *source,
                    const struct zs_facts *target, struct zs_error *error);
+
+/* How many bytes are to be copied; 0 if that is not known, as of a stream. */
+uint64_t zs_plan_total_bytes(const struct zs_plan *plan);
 
 /* The longest part of known length that lies together in the source; NULL if there is none. */
 const struct zs_part *zs_plan_longest(const struct zs_plan *plan);

@@ -4,6 +4,7 @@
 
 #include "diag.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 static void print_json_string(FILE *stream, const char *text)
@@ -86,6 +87,19 @@ static void print_refused(FILE *stream, const struct zs_stats *stats)
     (void)fputs("},", stream);
 }
 
+static void print_digest(FILE *stream, const struct zs_report *report)
+{
+    (void)fputs("\"digest\":", stream);
+    if (!report->complete || report->digest[0] == '\0') {
+        (void)fputs("null,", stream);
+        return;
+    }
+    (void)fputc('{', stream);
+    print_text(stream, "algorithm", zs_digest_names[report->digest_kind]);
+    print_text(stream, "of", report->digest_object ? report->digest_object : "");
+    (void)fprintf(stream, "\"value\":\"%s\"},", report->digest);
+}
+
 void zs_report_json(FILE *stream, const struct zs_report *report)
 {
     struct zs_memory memory = zs_stats_memory();
@@ -99,6 +113,7 @@ void zs_report_json(FILE *stream, const struct zs_report *report)
     (void)fprintf(stream, "\"seconds\":%.9f,", seconds(report));
     (void)fprintf(stream, "\"bytes_per_second\":%.0f,", bytes_per_second(report));
     print_number(stream, "ranges", report->ranges);
+    print_number(stream, "holes_bytes", report->stats->holes_bytes);
     print_number(stream, "shared_bytes", report->stats->engines[ZS_ENGINE_REFLINK].bytes);
     print_number(stream, "user_copied_bytes", report->stats->user_copied_bytes);
     print_number(stream, "jobs", report->stats->jobs > 0 ? report->stats->jobs : 1);
@@ -109,8 +124,87 @@ void zs_report_json(FILE *stream, const struct zs_report *report)
                  memory.anonymous_bytes > anonymous ? memory.anonymous_bytes : anonymous);
     print_number(stream, "major_faults", memory.major_faults);
     print_number(stream, "minor_faults", memory.minor_faults);
+    print_digest(stream, report);
     (void)fprintf(stream, "\"complete\":%s,", report->complete ? "true" : "false");
     (void)fprintf(stream, "\"exit_status\":%d}\n", report->exit_status);
+}
+
+/* Ranges that are named in full; of more the number is. */
+enum { RANGES_NAMED = 16 };
+
+/* Where the first done_bytes of a range end. */
+static uint64_t end_of(const struct zs_range *range, uint64_t done_bytes)
+{
+    if (range->bounded && done_bytes >= range->length_bytes)
+        return zs_range_end(range);
+    return range->start + (done_bytes > 0 ? zs_range_offset(range, done_bytes - 1) + 1 : 0);
+}
+
+/* Whether a part goes on where the one before it ends: a range of which the middle is shared. */
+static bool goes_on(const struct zs_plan *plan, size_t i)
+{
+    return i > 0 && i < plan->part_count && zs_range_is_contiguous(&plan->parts[i].range) &&
+           zs_range_is_contiguous(&plan->parts[i - 1].range) &&
+           zs_range_end(&plan->parts[i - 1].range) == plan->parts[i].range.start;
+}
+
+char *zs_report_name_slice(const struct zs_plan *plan, uint64_t done_bytes)
+{
+    const struct zs_options *options = plan->options;
+    char *name = NULL;
+    size_t length = 0;
+
+    if (plan->placement == ZS_PLACE_WHOLE || options->resume)
+        return strdup(options->target_path);
+    FILE *stream = open_memstream(&name, &length);
+    if (!stream)
+        return NULL;
+    (void)fprintf(stream, "%s[", options->source_path);
+    for (size_t i = 0; i < plan->part_count && i < RANGES_NAMED; i++) {
+        const struct zs_range *range = &plan->parts[i].range;
+        if (!goes_on(plan, i))
+            (void)fprintf(stream, "%s%llu:", i > 0 ? "," : "", (unsigned long long)range->start);
+        if (!goes_on(plan, i + 1))
+            (void)fprintf(stream, "%llu", (unsigned long long)end_of(range, done_bytes));
+        if (!zs_range_is_contiguous(range))
+            (void)fprintf(stream, ":%llu", (unsigned long long)range->stride_bytes);
+        done_bytes -= done_bytes < range->length_bytes ? done_bytes : range->length_bytes;
+    }
+    if (plan->part_count > RANGES_NAMED)
+        (void)fprintf(stream, ",... %zu in all", plan->part_count);
+    (void)fputc(']', stream);
+    return fclose(stream) == 0 ? name : NULL;
+}
+
+/* As coreutils does: a name with a backslash or line break is escaped, and the line begins so. */
+static void print_checked_name(FILE *stream, const char *name)
+{
+    for (; *name; name++) {
+        switch (*name) {
+        case '\n':
+            (void)fputs("\\n", stream);
+            break;
+        case '\r':
+            (void)fputs("\\r", stream);
+            break;
+        case '\\':
+            (void)fputs("\\\\", stream);
+            break;
+        default:
+            (void)fputc(*name, stream);
+        }
+    }
+}
+
+void zs_report_digest(FILE *stream, const struct zs_report *report)
+{
+    const char *name = report->digest_object ? report->digest_object : "";
+
+    if (strpbrk(name, "\\\n\r"))
+        (void)fputc('\\', stream);
+    (void)fprintf(stream, "%s (", zs_digest_tags[report->digest_kind]);
+    print_checked_name(stream, name);
+    (void)fprintf(stream, ") = %s\n", report->digest);
 }
 
 /* 1234567 as "1.2 MB": decimal units, as dd and pv have them for rates. */
@@ -122,6 +216,22 @@ static void print_scaled(FILE *stream, double value)
     for (; value >= 999.5 && unit + 1 < sizeof units / sizeof *units; unit++)
         value /= 1000;
     (void)fprintf(stream, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+}
+
+void zs_report_progress(FILE *stream, uint64_t done_bytes, uint64_t total_bytes,
+                        uint64_t nanoseconds)
+{
+    double elapsed = (double)nanoseconds / 1e9;
+
+    (void)fprintf(stream, "zslice: %llu bytes (", (unsigned long long)done_bytes);
+    print_scaled(stream, (double)done_bytes);
+    (void)fputc(')', stream);
+    if (total_bytes > 0)
+        (void)fprintf(stream, " of %llu, %.1f %%,", (unsigned long long)total_bytes,
+                      100 * (double)done_bytes / (double)total_bytes);
+    (void)fprintf(stream, " so far in %.3f s, ", elapsed);
+    print_scaled(stream, elapsed > 0 ? (double)done_bytes / elapsed : 0);
+    (void)fputs("/s\n", stream);
 }
 
 void zs_report_summary(FILE *stream, const struct zs_report *report)

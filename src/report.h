@@ -1,6 +1,8 @@
 #ifndef ZS_REPORT_H
 #define ZS_REPORT_H
 
+#include "digest.h"
+#include "plan.h"
 #include "stats.h"
 
 #include <stdbool.h>
@@ -14,7 +16,10 @@ struct zs_report {
     uint64_t bytes;  /* of the slice, in the target */
     uint64_t ranges; /* that were to be copied */
     uint64_t nanoseconds;
-    bool complete; /* every byte asked for is where it was asked for */
+    enum zs_digest_kind digest_kind;
+    char digest[ZS_DIGEST_TEXT_BYTES]; /* empty: none */
+    char *digest_object; /* what it is the digest of: the name as zs_report_name_slice has it */
+    bool complete;       /* every byte asked for is where it was asked for */
     int exit_status;
     const struct zs_stats *stats;
 };
@@ -24,6 +29,23 @@ struct zs_report {
  * U+DCFF, as Python's surrogateescape has them.
  */
 void zs_report_json(FILE *stream, const struct zs_report *report);
+
+/*
+ * One line on how far a copy has come after so many nanoseconds: bytes, percentage (unless the
+ * total is 0, which is not known), time, rate.
+ */
+void zs_report_progress(FILE *stream, uint64_t done_bytes, uint64_t total_bytes,
+                        uint64_t nanoseconds);
+
+/*
+ * What holds exactly the plan's bytes: the target's path, if it is a file that is all of the slice,
+ * else the ranges of the source. done_bytes: how long the slice turned out to be. For the caller to
+ * free; NULL without memory.
+ */
+char *zs_report_name_slice(const struct zs_plan *plan, uint64_t done_bytes);
+
+/* The digest as `sha256sum --tag` writes it and `sha256sum --check` reads it. */
+void zs_report_digest(FILE *stream, const struct zs_report *report);
 
 /* One line for people: bytes, time, rate, engines. */
 void zs_report_summary(FILE *stream, const struct zs_report *report);

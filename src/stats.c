@@ -22,6 +22,15 @@ static uint64_t status_value(const char *status, const char *key)
     return line ? strtoull(line + strlen(key), NULL, 10) * 1024 : 0;
 }
 
+uint64_t zs_stats_bytes(const struct zs_stats *stats)
+{
+    uint64_t bytes = 0;
+
+    for (int i = 0; i < ZS_ENGINE_COUNT; i++)
+        bytes += stats->engines[i].bytes;
+    return bytes;
+}
+
 struct zs_memory zs_stats_memory(void)
 {
     struct zs_memory memory = {0};

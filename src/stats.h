@@ -31,6 +31,7 @@ struct zs_engine_stats {
 struct zs_stats {
     struct zs_engine_stats engines[ZS_ENGINE_COUNT];
     unsigned jobs;                 /* threads that worked on one copy at a time; 0 counts as 1 */
+    uint64_t holes_bytes;          /* of the target, left or made holes */
     uint64_t user_copied_bytes;    /* that passed through memory of the program's own */
     bool sample_memory;            /* set by whoever wants the peak below; costs a read of /proc */
     uint64_t peak_anonymous_bytes; /* the largest sample */
@@ -43,6 +44,9 @@ struct zs_memory {
     uint64_t major_faults;
     uint64_t minor_faults;
 };
+
+/* What all engines together brought to the target. */
+uint64_t zs_stats_bytes(const struct zs_stats *stats);
 
 struct zs_memory zs_stats_memory(void);
 

@@ -2,6 +2,8 @@
 
 #include "sys.h"
 
+#include "signals.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -12,14 +14,18 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* Evaluates call until it is not interrupted; its value is the result, or -errno. */
+/*
+ * Evaluates call until it is not interrupted, or is to stop; its value is the result, or -errno.
+ */
 #define RETRY(call)                                                                                \
     __extension__({                                                                                \
         __typeof__(call) result_;                                                                  \
+        int code_;                                                                                 \
         do {                                                                                       \
             result_ = (call);                                                                      \
-        } while (result_ < 0 && errno == EINTR);                                                   \
-        result_ < 0 ? -errno : result_;                                                            \
+            code_ = result_ < 0 ? errno : 0;                                                       \
+        } while (code_ == EINTR && !zs_signals_attend());                                          \
+        code_ ? -code_ : result_;                                                                  \
     })
 
 static size_t cap(size_t length_bytes)
@@ -130,6 +136,17 @@ int zs_sys_truncate(int fd, uint64_t size_bytes)
 int zs_sys_reserve(int fd, uint64_t start, uint64_t length_bytes)
 {
     return RETRY(fallocate(fd, FALLOC_FL_KEEP_SIZE, (off_t)start, (off_t)length_bytes));
+}
+
+int zs_sys_punch(int fd, uint64_t start, uint64_t length_bytes)
+{
+    return RETRY(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)start,
+                           (off_t)length_bytes));
+}
+
+int zs_sys_collapse(int fd, uint64_t start, uint64_t length_bytes)
+{
+    return RETRY(fallocate(fd, FALLOC_FL_COLLAPSE_RANGE, (off_t)start, (off_t)length_bytes));
 }
 
 int zs_sys_sync_data(int fd)

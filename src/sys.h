@@ -8,14 +8,16 @@
 
 /*
  * System calls as the rest of the program wants them: a count of bytes (or 0) on success, -errno on
- * failure, repeated when a signal interrupted them, one call never longer than ZS_SYS_MOST bytes.
- * Nothing more: what an errno means is decided by the engines and the driver.
+ * failure, repeated when a signal interrupted them that does not stop the copy (-EINTR is one that
+ * does), one call never longer than ZS_SYS_MOST bytes. Nothing more: what an errno means is decided
+ * by the engines and the driver.
  */
 
 /*
- * 128 MiB: far below the 2 GiB at which calls are cut, and short enough to notice signals between.
+ * 16 MiB: far below the 2 GiB at which calls are cut, and short enough to notice signals between,
+ * as copying from file to file in the kernel is not interrupted.
  */
-#define ZS_SYS_MOST ((size_t)128 << 20)
+#define ZS_SYS_MOST ((size_t)16 << 20)
 
 ssize_t zs_sys_read(int fd, void *buffer, size_t length_bytes);
 ssize_t zs_sys_pread(int fd, void *buffer, size_t length_bytes, uint64_t position);
@@ -67,6 +69,15 @@ int zs_sys_truncate(int fd, uint64_t size_bytes);
 
 /* Reserves the blocks of [start, start + length_bytes) without changing the file's size. */
 int zs_sys_reserve(int fd, uint64_t start, uint64_t length_bytes);
+
+/* Makes [start, start + length_bytes) a hole; the file's size does not change. 0 or -errno. */
+int zs_sys_punch(int fd, uint64_t start, uint64_t length_bytes);
+
+/*
+ * Takes [start, start + length_bytes) out of the file: what lay behind moves to `start`. Whole
+ * blocks only, and some file systems only. 0 or -errno.
+ */
+int zs_sys_collapse(int fd, uint64_t start, uint64_t length_bytes);
 
 /* The bytes, and what is needed to find them, are on the device (fdatasync). 0 or -errno. */
 int zs_sys_sync_data(int fd);

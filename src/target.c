@@ -6,6 +6,7 @@
 
 #include "target.h"
 
+#include "path.h"
 #include "sys.h"
 
 #include <errno.h>
@@ -62,44 +63,22 @@ int zs_target_examine(struct zs_target *target, const char *path, const char *na
     return 0;
 }
 
-/* The path that a symbolic link names, relative to the link's folder; NULL with errno set. */
-static char *follow_link(const char *link)
-{
-    char named[4096];
-    char *path = NULL;
-
-    ssize_t length = readlink(link, named, sizeof named);
-    if (length < 0)
-        return NULL;
-    if ((size_t)length == sizeof named) {
-        errno = ENAMETOOLONG;
-        return NULL;
-    }
-    const char *slash = strrchr(link, '/');
-    int folder_length = named[0] == '/' || !slash ? 0 : (int)(slash - link) + 1;
-    if (asprintf(&path, "%.*s%.*s", folder_length, link, (int)length, named) < 0) {
-        errno = ENOMEM;
-        return NULL;
-    }
-    return path;
-}
-
 /*
  * Creates the file with O_EXCL, so that it is certain to be ours to remove again. A symbolic link
  * to nothing counts as existing for O_EXCL; it is followed by hand, as open(2) would without
  * O_EXCL. A descriptor or -errno; *created_path is the caller's to free.
  */
-static int create_file(const char *path, int append, bool follow, char **created_path)
+static int create_file(const char *path, int access, bool follow, char **created_path)
 {
     char *current = strdup(path);
 
     for (int links = 0; current; links++) {
-        int fd = zs_sys_open(current, O_WRONLY | O_CREAT | O_EXCL | append, 0666);
+        int fd = zs_sys_open(current, access | O_CREAT | O_EXCL, 0666);
         if (fd >= 0) {
             *created_path = current;
             return fd;
         }
-        char *next = fd == -EEXIST && follow && links < 40 ? follow_link(current) : NULL;
+        char *next = fd == -EEXIST && follow && links < 40 ? zs_path_follow_link(current) : NULL;
         if (!next) {
             free(current);
             return fd;
@@ -110,16 +89,18 @@ static int create_file(const char *path, int append, bool follow, char **created
     return -ENOMEM;
 }
 
-static int append_flag(const struct zs_plan *plan)
+/* Only who compares what is there needs to read it. */
+static int access_of(const struct zs_plan *plan)
 {
-    return plan->placement == ZS_PLACE_APPEND ? O_APPEND : 0;
+    return (plan->verify || plan->resumed_bytes > 0 ? O_RDWR : O_WRONLY) |
+           (plan->placement == ZS_PLACE_APPEND ? O_APPEND : 0);
 }
 
 /* Another process of the same work was faster in creating the file. */
-static int join(struct zs_target *target, struct zs_error *error)
+static int join(struct zs_target *target, const struct zs_plan *plan, struct zs_error *error)
 {
     target->joined = true;
-    target->fd = zs_sys_open(target->path, O_WRONLY, 0);
+    target->fd = zs_sys_open(target->path, access_of(plan), 0);
     int result = target->fd < 0 ? target->fd : zs_facts_of_descriptor(target->fd, &target->facts);
     if (result < 0)
         return refused(target, "opening", -result, NULL, error);
@@ -131,9 +112,9 @@ static int join(struct zs_target *target, struct zs_error *error)
 static int open_new(struct zs_target *target, const struct zs_plan *plan, struct zs_error *error)
 {
     target->fd =
-        create_file(target->path, append_flag(plan), !plan->must_create, &target->created_path);
+        create_file(target->path, access_of(plan), !plan->must_create, &target->created_path);
     if (target->fd == -EEXIST && plan->shared)
-        return join(target, error);
+        return join(target, plan, error);
     if (target->fd < 0)
         return refused(target, "creating", -target->fd,
                        target->fd == -ENOENT && *target->path ? "its folder does not exist" : NULL,
@@ -146,7 +127,7 @@ static int open_existing(struct zs_target *target, const struct zs_plan *plan,
 {
     struct stat status;
 
-    target->fd = zs_sys_open(target->path, O_WRONLY | append_flag(plan), 0);
+    target->fd = zs_sys_open(target->path, access_of(plan), 0);
     if (target->fd < 0)
         return refused(target, "opening", -target->fd, NULL, error);
     if (fstat(target->fd, &status) < 0)
@@ -156,10 +137,21 @@ static int open_existing(struct zs_target *target, const struct zs_plan *plan,
     return 0;
 }
 
+static int open_staged(struct zs_target *target, struct zs_error *error)
+{
+    if (zs_staged_open(&target->staged, target->path, target->name, error) < 0)
+        return -1;
+    target->fd = target->staged.fd;
+    target->is_staged = true;
+    return 0;
+}
+
 int zs_target_open(struct zs_target *target, const struct zs_plan *plan, struct zs_error *error)
 {
     if (target->fd >= 0)
         return 0;
+    if (plan->atomic)
+        return open_staged(target, error);
     return target->facts.kind == ZS_KIND_NONE ? open_new(target, plan, error)
                                               : open_existing(target, plan, error);
 }
@@ -234,24 +226,6 @@ static int secure_space(struct zs_target *target, uint64_t start, uint64_t end,
     }
 }
 
-/*
- * Empties a file that is to hold the slice only. The space that the slice needs beyond the old
- * bytes is looked for first, so that a full disk is found while they are still there.
- */
-static int empty(struct zs_target *target, uint64_t size, uint64_t reserve_bytes,
-                 struct zs_error *error)
-{
-    if (secure_space(target, size, reserve_bytes, error) < 0)
-        return -1;
-    int emptied = zs_sys_truncate(target->fd, 0);
-    if (emptied < 0) {
-        give_back(target);
-        return failed(target, "truncating", -emptied, error);
-    }
-    target->emptied = true;
-    return 0;
-}
-
 static bool is_local_disk(uint32_t type)
 {
     return type == EXT4_SUPER_MAGIC || type == XFS_SUPER_MAGIC || type == TMPFS_MAGIC;
@@ -259,8 +233,9 @@ static bool is_local_disk(uint32_t type)
 
 /*
  * The same where other processes write to the file: blocks are given back by cutting the file,
- * which could cut what they have written since. So the free space is only looked at, where it is
- * exact, counting what only root may use, and what somebody has reserved for the file already.
+ * which could cut what they have written since; and for a file with holes. The free space is only
+ * looked at, where it is exact, counting what only root may use, and what somebody has reserved for
+ * the file already.
  */
 static int look_for_space(struct zs_target *target, const struct stat *status, uint64_t start,
                           uint64_t end, struct zs_error *error)
@@ -277,6 +252,27 @@ static int look_for_space(struct zs_target *target, const struct stat *status, u
     return free_bytes < end - start ? no_space(target, ENOSPC, end - start - free_bytes, error) : 0;
 }
 
+/*
+ * Empties a file that is to hold the slice only. The space that the slice needs beyond the old
+ * bytes is looked for first, so that a full disk is found while they are still there.
+ */
+static int empty(struct zs_target *target, const struct stat *status, const struct zs_plan *plan,
+                 struct zs_error *error)
+{
+    uint64_t size = (uint64_t)status->st_size;
+
+    if ((plan->looks_for_space ? look_for_space(target, status, size, plan->reserve_bytes, error)
+                               : secure_space(target, size, plan->reserve_bytes, error)) < 0)
+        return -1;
+    int emptied = zs_sys_truncate(target->fd, 0);
+    if (emptied < 0) {
+        give_back(target);
+        return failed(target, "truncating", -emptied, error);
+    }
+    target->emptied = true;
+    return 0;
+}
+
 static int prepare_regular(struct zs_target *target, const struct zs_plan *plan,
                            struct zs_error *error)
 {
@@ -288,7 +284,7 @@ static int prepare_regular(struct zs_target *target, const struct zs_plan *plan,
         return failed(target, "examining", errno, error);
     uint64_t size = (uint64_t)status.st_size;
     if (plan->placement == ZS_PLACE_WHOLE && size > 0) {
-        if (empty(target, size, plan->reserve_bytes, error) < 0)
+        if (empty(target, &status, plan, error) < 0)
             return -1;
         size = 0;
     }
@@ -297,8 +293,9 @@ static int prepare_regular(struct zs_target *target, const struct zs_plan *plan,
         return 0;
     uint64_t start = position > size ? position : size;
     uint64_t end = position + plan->reserve_bytes;
-    return plan->shared ? look_for_space(target, &status, start, end, error)
-                        : secure_space(target, start, end, error);
+    return plan->shared || plan->looks_for_space
+               ? look_for_space(target, &status, start, end, error)
+               : secure_space(target, start, end, error);
 }
 
 static int seek(struct zs_target *target, uint64_t position, struct zs_error *error)
@@ -361,35 +358,16 @@ static void leave_behind(struct zs_target *target, const struct zs_plan *plan,
         (void)zs_sys_seek(target->fd, written->end);
 }
 
-/* The folder in which the name of a file is. Opened, or -errno. */
-static int open_folder_of(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    size_t length = slash == path ? 1 : slash ? (size_t)(slash - path) : 0;
-    char *folder = length > 0 ? strndup(path, length) : strdup(".");
-
-    if (!folder)
-        return -ENOMEM;
-    int fd = zs_sys_open(folder, O_RDONLY | O_DIRECTORY, 0);
-    free(folder);
-    return fd;
-}
-
 static int sync_folder(struct zs_target *target, struct zs_error *error)
 {
-    char *path = realpath(target->path, NULL); /* past symbolic links */
-    int fd = open_folder_of(path ? path : target->path);
-    /* A folder may be written to and not read; then the whole file system is synced. */
-    int result = fd >= 0         ? zs_sys_sync(fd)
-                 : fd == -EACCES ? zs_sys_sync_filesystem(target->fd)
-                                 : fd;
+    char *path = zs_path_resolve(target->path);
+    int fd = path ? zs_path_open_folder(path) : -errno;
+    int result = fd >= 0 ? zs_path_sync_folder(fd, target->fd) : fd;
 
     free(path);
     if (fd >= 0)
         (void)zs_sys_close(fd);
-    /* EINVAL: a file system whose folders cannot be synced */
-    return result < 0 && result != -EINVAL ? failed(target, "syncing its folder", -result, error)
-                                           : 0;
+    return result < 0 ? failed(target, "syncing its folder", -result, error) : 0;
 }
 
 /* What was written is on the device, and a new file's name, too. */
@@ -397,11 +375,11 @@ static int sync_target(struct zs_target *target, struct zs_error *error)
 {
     int result = zs_sys_sync_data(target->fd);
     if (result < 0)
-        return failed(target, "syncing", -result, error);
+        return zs_error_set(error, ZS_ERROR_DEVICE, target->name, "syncing", -result, NULL);
     return target->created_path || target->joined ? sync_folder(target, error) : 0;
 }
 
-int zs_target_finish(struct zs_target *target, const struct zs_plan *plan,
+int zs_target_settle(struct zs_target *target, const struct zs_plan *plan,
                      const struct zs_written *written, struct zs_error *error)
 {
     int result = 0;
@@ -415,6 +393,13 @@ int zs_target_finish(struct zs_target *target, const struct zs_plan *plan,
         give_back(target);
     if (result == 0 && plan->sync)
         result = sync_target(target, error);
+    return result;
+}
+
+int zs_target_finish(struct zs_target *target, const struct zs_plan *plan, struct zs_error *error)
+{
+    int result =
+        target->is_staged ? zs_staged_commit(&target->staged, plan->sync, target->name, error) : 0;
     int closed = close_target(target, error);
     return result < 0 ? result : closed;
 }
@@ -465,8 +450,9 @@ static void describe_remains(const struct zs_target *target, const struct zs_pla
     else if (plan->scattered)
         zs_error_append(error, "the first %llu bytes of the slice are in their places",
                         (ull)done_bytes);
-    else if (plan->target_position == 0)
-        zs_error_append(error, "the target's first %llu bytes are good", (ull)done_bytes);
+    else if (plan->target_position == plan->resumed_bytes)
+        zs_error_append(error, "the target's first %llu bytes are good",
+                        (ull)(plan->resumed_bytes + done_bytes));
     else
         zs_error_append(error, "the target's %llu bytes from position %llu on are good",
                         (ull)done_bytes, (ull)plan->target_position);
@@ -481,7 +467,13 @@ void zs_target_abandon(struct zs_target *target, const struct zs_plan *plan,
         return;
     leave_behind(target, plan, written);
     bool wrong = written->excess_bytes > 0 && !take_back(target, plan, written);
-    if (error->kind == ZS_ERROR_DEVICE) {
+    if (target->is_staged) {
+        zs_error_append(error, target->staged.replaces ? "the target is as it was"
+                                                       : "no target was created");
+        wrong = false;
+    } else if (error->kind == ZS_ERROR_DIFFERENT) {
+        zs_error_append(error, "the target stays as it is");
+    } else if (error->kind == ZS_ERROR_DEVICE) {
         zs_error_append(error, "how much of the target is good is not known");
     } else if (written->done_bytes > 0 || wrong || !remove_created(target, plan)) {
         give_back(target);
@@ -497,6 +489,8 @@ void zs_target_free(struct zs_target *target)
 {
     if (!target->inherited && target->fd >= 0)
         (void)zs_sys_close(target->fd);
+    if (target->is_staged)
+        zs_staged_free(&target->staged);
     free(target->created_path);
     *target = (struct zs_target){.fd = -1};
 }

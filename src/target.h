@@ -4,6 +4,7 @@
 #include "error.h"
 #include "facts.h"
 #include "plan.h"
+#include "staged.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,6 +37,8 @@ struct zs_target {
     char *created_path;    /* the file made by zs_target_open, symbolic links resolved; else NULL */
     bool joined;           /* another process created it while zs_target_open was about to */
     bool emptied;          /* it held bytes, and they are gone */
+    struct zs_staged staged;
+    bool is_staged;        /* fd is that of a file that takes the target's place in the end */
     uint64_t reserved_end; /* blocks are reserved up to this position; 0: none */
 };
 
@@ -56,14 +59,17 @@ int zs_target_open(struct zs_target *target, const struct zs_plan *plan, struct 
  */
 int zs_target_prepare(struct zs_target *target, const struct zs_plan *plan, struct zs_error *error);
 
-/* When no more will be written: cuts what the plan cuts, and closes. */
-int zs_target_finish(struct zs_target *target, const struct zs_plan *plan,
+/* When no more will be written: cuts what the plan cuts, and syncs if it wants that. */
+int zs_target_settle(struct zs_target *target, const struct zs_plan *plan,
                      const struct zs_written *written, struct zs_error *error);
 
+/* The last step: a staged file takes its place; closes. */
+int zs_target_finish(struct zs_target *target, const struct zs_plan *plan, struct zs_error *error);
+
 /*
- * After a failure. Takes back bytes that are not the source's, gives back reserved space, removes a
- * file it created if nothing was written to it and nobody else may be writing to it, closes. What
- * is left in the target is added to *error, which is set.
+ * After a failure, before zs_target_finish. Takes back bytes that are not the source's, gives back
+ * reserved space, removes a file it created if nothing was written to it and nobody else may be
+ * writing to it, closes. What is left in the target is added to *error, which is set.
  */
 void zs_target_abandon(struct zs_target *target, const struct zs_plan *plan,
                        const struct zs_written *written, struct zs_error *error);

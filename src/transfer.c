@@ -8,13 +8,17 @@
 
 #include "transfer.h"
 
+#include "checksum.h"
+#include "compare.h"
 #include "engine.h"
+#include "signals.h"
 #include "spool.h"
 #include "sys.h"
 #include "view.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/stat.h>
 
 typedef unsigned long long ull; /* for printf */
 
@@ -32,8 +36,11 @@ struct run {
     struct zs_pipe pipe;   /* for all copies that need one */
     struct zs_behind behind; /* follows them through the page cache, if `follows` */
     bool follows;
-    uint64_t received; /* where what was received into it ends, counted likewise */
-    bool ended;        /* the source has, at this offset, before the last part was complete */
+    struct zs_holes holes;        /* made in the target */
+    struct zs_digest *digest;     /* NULL: none is wanted */
+    struct zs_checksum *checksum; /* what makes it, if that is not `buffer` */
+    uint64_t received;            /* where what was received into it ends, counted likewise */
+    bool ended; /* the source has, at this offset, before the last part was complete */
     uint64_t end_offset;
     struct zs_written written;
 };
@@ -347,6 +354,8 @@ static struct zs_copy copy_of(struct run *run, const struct zs_part *part)
                             .target_name = run->target->name,
                             .stats = run->stats,
                             .pipe = &run->pipe,
+                            .holes = part->holes == ZS_HOLES_MADE ? &run->holes : NULL,
+                            .digest = run->plan->digest_fed ? run->digest : NULL,
                             .behind = run->follows ? &run->behind : NULL,
                             .jobs = part->jobs,
                             .scattered = run->plan->scattered};
@@ -455,13 +464,74 @@ static void book_use(struct run *run, const struct zs_range *range, uint64_t use
         run->source_offset = range->record_start;
 }
 
+static int failed_hole(const struct run *run, int code)
+{
+    return zs_error_set(run->error, ZS_ERROR_TRANSFER, run->target->name, "making a hole", code,
+                        NULL);
+}
+
+/* Lets length_bytes of the target, at the part's byte number `index`, be a hole. */
+static int leave_hole(struct run *run, const struct zs_part *part, uint64_t index,
+                      uint64_t length_bytes)
+{
+    int made = zs_holes_make(&run->holes, part->target_position + index, length_bytes);
+
+    if (made < 0)
+        return failed_hole(run, -made);
+    run->written.done_bytes += length_bytes;
+    run->written.end = part->target_position + index + length_bytes;
+    if (run->written.furthest_end < run->written.end)
+        run->written.furthest_end = run->written.end;
+    return 0;
+}
+
+/* The data between two holes. */
+static int copy_extent(struct run *run, const struct zs_part *part, uint64_t index,
+                       uint64_t length_bytes)
+{
+    struct zs_range range = zs_range_contiguous(part->range.start + index, length_bytes);
+    struct zs_copy copy = copy_of(run, part);
+
+    zs_copy_begin(&copy, &range, part->source_position + index, part->target_position + index);
+    int result = run_copy(run, part, &copy);
+    if (result == 0 && copy.source_ended)
+        return judge_end(run, &part->range, index + copy.done_bytes, run->source_offset);
+    return result;
+}
+
+/* A range of a file with holes, which stay holes. The target is empty behind what is written. */
+static int copy_sparse(struct run *run, const struct zs_part *part)
+{
+    const struct zs_range *range = &part->range;
+
+    for (uint64_t index = part->present_bytes; index < range->length_bytes;) {
+        uint64_t position = part->source_position + index;
+        struct zs_extent extent =
+            zs_holes_find(run->source->fd, position, part->source_position + range->length_bytes);
+        uint64_t length_bytes = extent.end - position;
+
+        if (zs_signals_attend())
+            return zs_error_set(run->error, ZS_ERROR_TRANSFER, run->target->name, "writing", 0,
+                                "%s", zs_signals_reason());
+        if ((extent.hole ? leave_hole : copy_extent)(run, part, index, length_bytes) < 0)
+            return -1;
+        index += length_bytes;
+        run->source_offset = range->start + index;
+    }
+    return 0;
+}
+
 /* A range, by one run of the engines. */
 static int copy_range(struct run *run, const struct zs_part *part)
 {
     const struct zs_range *range = &part->range;
     struct zs_copy copy = copy_of(run, part);
 
+    if (part->holes == ZS_HOLES_KEPT)
+        return copy_sparse(run, part);
     zs_copy_begin(&copy, range, part->source_position, part->target_position);
+    if (part->present_bytes > 0)
+        zs_copy_skip(&copy, part->present_bytes);
     int result = run_copy(run, part, &copy);
     uint64_t used_bytes = zs_copy_used_bytes(&copy);
     book_use(run, range, used_bytes);
@@ -590,13 +660,100 @@ static int copy_parts(struct run *run)
 
         if (i > 0 && run->spool.fd < 0 && !run->ended && approach(run, part) < 0)
             return -1;
-        run->written.end = part->target_position;
-        if (run->written.furthest_end < part->target_position)
-            run->written.furthest_end = part->target_position;
+        run->written.end = part->target_position + part->present_bytes;
+        if (run->written.furthest_end < run->written.end)
+            run->written.furthest_end = run->written.end;
         if ((run->ended ? copy_nothing(run, part) : copy_part(run, part)) < 0)
             return -1;
     }
     return 0;
+}
+
+/* A file that ends in a hole is not as long as it should be yet. */
+static int finish_holes(struct run *run)
+{
+    int result = zs_holes_finish(&run->holes);
+
+    run->stats->holes_bytes = run->holes.made_bytes;
+    return result < 0 ? failed_hole(run, -result) : 0;
+}
+
+/* After a failure it ends where its last good byte is, or before. */
+static void set_up_holes(struct run *run)
+{
+    struct stat status = {.st_size = 0};
+
+    run->holes = (struct zs_holes){.fd = run->target->fd};
+    if (run->target->facts.kind == ZS_KIND_BLOCK)
+        run->holes.size_bytes = run->target->facts.size_bytes;
+    else if (fstat(run->target->fd, &status) == 0)
+        run->holes.size_bytes = (uint64_t)status.st_size;
+}
+
+/* The end of what is to be resumed has to be what the source has there. */
+static const uint64_t COMPARED_BYTES = (uint64_t)1024 * 1024;
+
+static int check_resumed(struct run *run)
+{
+    uint64_t end = run->plan->resumed_bytes;
+    struct zs_difference difference;
+    const struct zs_compared files = {run->source->fd, run->target->fd, run->source->name,
+                                      run->target->name};
+
+    if (end == 0)
+        return 0;
+    if (zs_compare(run->plan, &files, end > COMPARED_BYTES ? end - COMPARED_BYTES : 0, end,
+                   &difference, run->error) < 0)
+        return -1;
+    if (!difference.found)
+        return 0;
+    return zs_error_set(run->error, ZS_ERROR_REFUSED, run->target->name, "--resume", 0,
+                        "its byte %llu is not the source's byte %llu: it is not the beginning of "
+                        "this slice",
+                        (ull)difference.target_position, (ull)difference.source_position);
+}
+
+/* What the device gives back, not what is in memory. */
+static int verify(struct run *run)
+{
+    const struct zs_plan *plan = run->plan;
+    struct zs_difference difference;
+    const struct zs_compared files = {run->source->fd, run->target->fd, run->source->name,
+                                      run->target->name};
+    uint64_t total_bytes = zs_plan_total_bytes(plan) + plan->resumed_bytes;
+
+    if (!plan->verify)
+        return 0;
+    (void)zs_sys_drop_cache(run->target->fd, 0, 0);
+    if (zs_compare(plan, &files, 0, total_bytes, &difference, run->error) < 0)
+        return -1;
+    if (!difference.found)
+        return 0;
+    return zs_error_set(run->error, ZS_ERROR_DIFFERENT, run->target->name, "verifying", 0,
+                        "its byte %llu differs from byte %llu of %s",
+                        (ull)difference.target_position, (ull)difference.source_position,
+                        run->source->name);
+}
+
+/* A digest that is not fed by the copy is made beside it. */
+static int start_checksum(struct run *run)
+{
+    const struct zs_plan *plan = run->plan;
+    bool held = run->spool.fd >= 0;
+    bool aside = plan->options->jobs != 1;
+
+    if (!run->digest || plan->digest_fed)
+        return 0;
+    return zs_checksum_start(&run->checksum, plan, held ? run->spool.fd : run->source->fd,
+                             held ? spool_name : run->source->name, run->digest, aside, run->error);
+}
+
+static int finish_checksum(struct run *run)
+{
+    struct zs_checksum *checksum = run->checksum;
+
+    run->checksum = NULL;
+    return checksum ? zs_checksum_wait(checksum, run->error) : 0;
 }
 
 /* The device may have refused what the target took. */
@@ -608,35 +765,57 @@ static int finish_behind(struct run *run)
                       : 0;
 }
 
+/* What is to be true before the target is closed, or takes its place. */
+static int settle(struct run *run)
+{
+    return finish_holes(run) < 0 || finish_behind(run) < 0 || finish_checksum(run) < 0 ||
+                   zs_target_settle(run->target, run->plan, &run->written, run->error) < 0 ||
+                   verify(run) < 0
+               ? -1
+               : 0;
+}
+
+/* Everything up to the first byte. */
+static int prepare(struct run *run)
+{
+    return zs_target_open(run->target, run->plan, run->error) < 0 || check_resumed(run) < 0 ||
+                   approach_slice(run) < 0 || try_forced_engine(run) < 0 || try_sharing(run) < 0 ||
+                   zs_target_prepare(run->target, run->plan, run->error) < 0
+               ? -1
+               : 0;
+}
+
 /* The pipe is left to the end of the process: one that copies little pays for no call too many. */
 int zs_transfer(struct zs_plan *plan, struct zs_source *source, struct zs_target *target,
-                struct zs_stats *stats, uint64_t *done_bytes, struct zs_error *error)
+                struct zs_stats *stats, struct zs_digest *digest, uint64_t *done_bytes,
+                struct zs_error *error)
 {
     struct run run = {.plan = plan,
                       .source = source,
                       .target = target,
                       .stats = stats,
                       .error = error,
+                      .digest = digest,
                       .spool = {.fd = -1},
                       .pipe = {.read_fd = -1, .write_fd = -1}};
 
     *done_bytes = 0;
-    if (zs_target_open(target, plan, error) < 0 || approach_slice(&run) < 0 ||
-        try_forced_engine(&run) < 0 || try_sharing(&run) < 0 ||
-        zs_target_prepare(target, plan, error) < 0) {
+    if (prepare(&run) < 0) {
         zs_target_abandon(target, plan, &run.written, error);
         zs_spool_close(&run.spool);
         return -1;
     }
 
     set_up_behind(&run);
-    int result = copy_parts(&run);
-    if (result == 0)
-        result = finish_behind(&run);
+    if (plan->looks_for_space || plan->options->sparse == ZS_SPARSE_ALWAYS)
+        set_up_holes(&run);
+    int result = start_checksum(&run) < 0 || copy_parts(&run) < 0 || settle(&run) < 0 ? -1 : 0;
+    zs_checksum_cancel(run.checksum);
     *done_bytes = run.written.done_bytes;
     if (result == 0) {
-        result = zs_target_finish(target, plan, &run.written, error);
+        result = zs_target_finish(target, plan, error);
     } else {
+        (void)zs_holes_finish(&run.holes); /* they are as good as what was written */
         explain_forced_engine(stats, plan, run.written.done_bytes == 0 && !target->emptied, error);
         zs_target_abandon(target, plan, &run.written, error);
     }

@@ -3,6 +3,9 @@
 #include "view.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -49,6 +52,38 @@ void zs_view_unpopulate(struct zs_view view)
     end -= end % page_size();
     if (start < end)
         (void)madvise((void *)start, end - start, MADV_DONTNEED);
+}
+
+static _Thread_local sigjmp_buf *guarded; /* where to go on from; NULL: nothing is guarded */
+
+static void leave_guarded(int number)
+{
+    if (guarded)
+        siglongjmp(*guarded, 1);
+    /* Not ours: the instruction is tried again, and the signal does what it does by default. */
+    (void)signal(number, SIG_DFL);
+}
+
+static void catch_bus_error(void)
+{
+    struct sigaction action = {.sa_handler = leave_guarded, .sa_flags = SA_NODEFER};
+    (void)sigaction(SIGBUS, &action, NULL);
+}
+
+int zs_view_guard(void (*use)(void *context), void *context)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    sigjmp_buf here;
+
+    (void)pthread_once(&once, catch_bus_error);
+    if (sigsetjmp(here, 0) != 0) {
+        guarded = NULL;
+        return -EFAULT;
+    }
+    guarded = &here;
+    use(context);
+    guarded = NULL;
+    return 0;
 }
 
 int zs_window_move(struct zs_window *window, int fd, uint64_t position, size_t length_bytes,

@@ -38,6 +38,13 @@ void zs_view_populate(struct zs_view view);
  */
 void zs_view_unpopulate(struct zs_view view);
 
+/*
+ * Calls use(context), which touches mapped bytes. 0, or -EFAULT if one of them cannot be had (the
+ * file has shrunk below it, or its device failed): then `use` was left in the middle. The only
+ * place that deals with SIGBUS; for any number of threads.
+ */
+int zs_view_guard(void (*use)(void *context), void *context);
+
 /* A part of a file, mapped for reading. Owns the mapping. All zero: nothing is mapped. */
 struct zs_window {
     void *map;

@@ -120,6 +120,13 @@ static ssize_t fill_from_stream(const struct zs_copy *copy, struct buffer *buffe
                : (ssize_t)zs_gather(&copy->range, copy->done_bytes, buffer->memory, (size_t)got);
 }
 
+/* length_bytes, or -errno: -EOPNOTSUPP if zeros must be written. */
+static ssize_t make_hole(const struct zs_copy *copy, uint64_t position, size_t length_bytes)
+{
+    int made = zs_holes_make(copy->holes, position, length_bytes);
+    return made < 0 ? made : (ssize_t)length_bytes;
+}
+
 /* Each piece to its place. How many bytes, or -errno if there are none; else that is met again. */
 static ssize_t write_scattered(const struct zs_copy *copy, struct zs_view pieces)
 {
@@ -129,8 +136,13 @@ static ssize_t write_scattered(const struct zs_copy *copy, struct zs_view pieces
         uint64_t index = copy->done_bytes + done;
         struct zs_view rest = zs_view_rest(pieces, done);
         size_t length = (size_t)least(rest.length_bytes, zs_range_run(&copy->range, index));
-        ssize_t written = zs_sys_pwrite(copy->target_fd, rest.bytes, length,
-                                        copy->target_start + zs_range_offset(&copy->range, index));
+        uint64_t position = copy->target_start + zs_range_offset(&copy->range, index);
+        bool zero = false;
+        if (copy->holes)
+            length = zs_holes_run(rest.bytes, length, position, &zero);
+        ssize_t written = zero ? make_hole(copy, position, length) : -EOPNOTSUPP;
+        if (written == -EOPNOTSUPP)
+            written = zs_sys_pwrite(copy->target_fd, rest.bytes, length, position);
         copy->stats->engines[ZS_ENGINE_BUFFER].calls++;
         if (written <= 0)
             return done > 0 ? (ssize_t)done : written;
@@ -139,8 +151,31 @@ static ssize_t write_scattered(const struct zs_copy *copy, struct zs_view pieces
     return (ssize_t)done;
 }
 
+/* Runs of zeros are left out, or punched; a count, or -errno if there is nothing to count. */
+static ssize_t write_sparse(const struct zs_copy *copy, struct zs_view bytes)
+{
+    size_t done = 0;
+
+    while (done < bytes.length_bytes) {
+        uint64_t position = copy->target_start + copy->done_bytes + done;
+        struct zs_view rest = zs_view_rest(bytes, done);
+        bool zero = false;
+        size_t run = zs_holes_run(rest.bytes, rest.length_bytes, position, &zero);
+        ssize_t moved = zero ? make_hole(copy, position, run) : -EOPNOTSUPP;
+
+        if (moved == -EOPNOTSUPP)
+            moved = zs_copy_write(copy, rest.bytes, run);
+        if (moved <= 0)
+            return done > 0 ? (ssize_t)done : moved;
+        done += (size_t)moved;
+    }
+    return (ssize_t)done;
+}
+
 static ssize_t write_together(const struct zs_copy *copy, struct zs_view pieces)
 {
+    if (copy->holes)
+        return write_sparse(copy, pieces);
     copy->stats->engines[ZS_ENGINE_BUFFER].calls++;
     return zs_copy_write(copy, pieces.bytes, pieces.length_bytes);
 }
@@ -165,6 +200,8 @@ static struct zs_step step(const struct zs_copy *copy, void *state)
     ssize_t written = copy->scattered ? write_scattered(copy, buffer->unwritten)
                                       : write_together(copy, buffer->unwritten);
     if (written > 0) {
+        if (copy->digest)
+            zs_digest_update(copy->digest, buffer->unwritten.bytes, (size_t)written);
         buffer->unwritten = zs_view_rest(buffer->unwritten, (size_t)written);
         copy->stats->user_copied_bytes += (uint64_t)written;
     }
@@ -179,5 +216,7 @@ const struct zs_engine zs_engine_buffer = {
     .close = free,
     .end_is_certain = true,
     .scatters = true,
+    .finds_zeros = true,
+    .feeds_digest = true,
     .copies = true,
 };

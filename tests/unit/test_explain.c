@@ -11,7 +11,7 @@
 #define MODES .readable = true, .writable = true
 #define FILE_ON(type, size, number)                                                                \
     .kind = ZS_KIND_REGULAR, MODES, .positioned = true, .sized = true, .size_bytes = (size),       \
-    .inode = (number), .filesystem = (type), .block_bytes = 4096
+    .allocated_bytes = UINT64_MAX, .inode = (number), .filesystem = (type), .block_bytes = 4096
 #define REGULAR(size, number) FILE_ON(EXT4_SUPER_MAGIC, size, number)
 #define ON_XFS(size, number)  FILE_ON(XFS_SUPER_MAGIC, size, number)
 #define DEVICE(size)                                                                               \

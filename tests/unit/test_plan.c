@@ -15,7 +15,7 @@
 #define MODES .readable = true, .writable = true
 #define REGULAR(size, number)                                                                      \
     .kind = ZS_KIND_REGULAR, MODES, .positioned = true, .sized = true, .size_bytes = (size),       \
-    .inode = (number)
+    .allocated_bytes = UINT64_MAX, .inode = (number)
 #define BLOCK(size, number)                                                                        \
     .kind = ZS_KIND_BLOCK, MODES, .positioned = true, .sized = true, .size_bytes = (size),         \
     .special_device = (number)

@@ -66,8 +66,8 @@ static int transfer(struct run *run, int source_fd)
     int result =
         zs_plan_make(options, &run->source.facts, &run->target.facts, &run->plan, &run->error);
     if (result == 0)
-        result = zs_transfer(&run->plan, &run->source, &run->target, &run->stats, &run->done_bytes,
-                             &run->error);
+        result = zs_transfer(&run->plan, &run->source, &run->target, &run->stats, NULL,
+                             &run->done_bytes, &run->error);
     zs_plan_free(&run->plan);
     zs_target_free(&run->target);
     zs_source_close(&run->source);

@@ -1,0 +1,94 @@
+/* Holes found and made. */
+
+#include "holes.h"
+
+#include "sys.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct zs_extent zs_holes_find(int fd, uint64_t position, uint64_t limit)
+{
+    struct zs_extent rest = {.end = limit};
+
+    off_t data = lseek(fd, (off_t)position, SEEK_DATA);
+    if (data < 0 && errno == ENXIO) {
+        struct stat status;
+        /* From here on there are no data, if the file has not become shorter than this. */
+        rest.hole = fstat(fd, &status) == 0 && (uint64_t)status.st_size >= limit;
+        return rest;
+    }
+    if (data < 0 || (uint64_t)data < position)
+        return rest;
+    if ((uint64_t)data > position)
+        return (struct zs_extent){.end = (uint64_t)data < limit ? (uint64_t)data : limit,
+                                  .hole = true};
+    off_t hole = lseek(fd, (off_t)position, SEEK_HOLE);
+    if (hole >= 0 && (uint64_t)hole > position && (uint64_t)hole < limit)
+        rest.end = (uint64_t)hole;
+    return rest;
+}
+
+int zs_holes_make(struct zs_holes *holes, uint64_t position, uint64_t length_bytes)
+{
+    uint64_t end = position + length_bytes;
+
+    if (position < holes->size_bytes) {
+        uint64_t old_end = end < holes->size_bytes ? end : holes->size_bytes;
+        int result = holes->cannot_punch ? -EOPNOTSUPP
+                                         : zs_sys_punch(holes->fd, position, old_end - position);
+        if (result == -EOPNOTSUPP || result == -ENOSYS || result == -EPERM || result == -EINVAL) {
+            holes->cannot_punch = true;
+            return -EOPNOTSUPP;
+        }
+        if (result < 0)
+            return result;
+    }
+    int moved = zs_sys_seek(holes->fd, end);
+    if (moved < 0)
+        return moved;
+    holes->made_bytes += length_bytes;
+    holes->end = end;
+    return 0;
+}
+
+int zs_holes_finish(const struct zs_holes *holes)
+{
+    struct stat status;
+
+    if (holes->made_bytes == 0)
+        return 0;
+    if (fstat(holes->fd, &status) < 0)
+        return -errno;
+    if (!S_ISREG(status.st_mode) || (uint64_t)status.st_size >= holes->end)
+        return 0;
+    return zs_sys_truncate(holes->fd, holes->end);
+}
+
+/* What most file systems allocate in: of less than that no hole can be made. */
+enum { BLOCK_BYTES = 4096 };
+
+static bool is_zero(const unsigned char *bytes, size_t length_bytes)
+{
+    return length_bytes == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, length_bytes - 1) == 0);
+}
+
+size_t zs_holes_run(const unsigned char *bytes, size_t length_bytes, uint64_t position, bool *zero)
+{
+    size_t run = 0;
+
+    while (run < length_bytes) {
+        size_t block = BLOCK_BYTES - (size_t)((position + run) % BLOCK_BYTES);
+        if (block > length_bytes - run)
+            block = length_bytes - run;
+        bool empty = is_zero(bytes + run, block);
+        if (run == 0)
+            *zero = empty;
+        else if (empty != *zero)
+            break;
+        run += block;
+    }
+    return run;
+}

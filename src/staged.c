@@ -1,0 +1,335 @@
+/*
+ * Replacing a file at one instant. What the old file's users rely on is kept: mode, owner, access
+ * control list, user attributes; where it cannot be, that is found before a byte is copied. Other
+ * hard links keep the old bytes.
+ */
+
+#include "staged.h"
+
+#include "path.h"
+#include "sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <linux/stat.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+static const char acl_attribute[] = "system.posix_acl_access";
+
+static int refused(const char *name, const char *operation, int code, const char *detail,
+                   struct zs_error *error)
+{
+    return zs_error_set(error, ZS_ERROR_REFUSED, name, operation, code, detail ? "%s" : NULL,
+                        detail);
+}
+
+static int failed(const char *name, const char *operation, int code, struct zs_error *error)
+{
+    return zs_error_set(error, ZS_ERROR_TRANSFER, name, operation, code, NULL);
+}
+
+/* Replacing it asks for no permission on the file itself, but writing to it would. */
+static int check_old(const struct zs_staged *staged, const char *name, struct zs_error *error)
+{
+    struct statx status;
+
+    if (!S_ISREG(staged->old.st_mode))
+        return refused(name, "--atomic", 0, "only a regular file can be replaced", error);
+    if (faccessat(staged->folder_fd, zs_path_name(staged->path), W_OK, AT_EACCESS) < 0)
+        return refused(name, "opening", errno, NULL, error);
+    if (statx(staged->folder_fd, zs_path_name(staged->path), AT_SYMLINK_NOFOLLOW, STATX_TYPE,
+              &status) == 0 &&
+        status.stx_attributes & (STATX_ATTR_APPEND | STATX_ATTR_IMMUTABLE))
+        return refused(name, "opening", EPERM, NULL, error);
+    return 0;
+}
+
+static int examine_old(struct zs_staged *staged, const char *name, struct zs_error *error)
+{
+    staged->replaces = fstatat(staged->folder_fd, zs_path_name(staged->path), &staged->old,
+                               AT_SYMLINK_NOFOLLOW) == 0;
+    if (!staged->replaces)
+        return errno == ENOENT ? 0 : refused(name, "examining", errno, NULL, error);
+    return check_old(staged, name, error);
+}
+
+static int choose_name(char *temporary, size_t size)
+{
+    uint64_t random;
+    ssize_t got = getrandom(&random, sizeof random, 0);
+
+    if (got != sizeof random)
+        return got < 0 ? -errno : -EIO;
+    (void)snprintf(temporary, size, ".zslice-%016" PRIx64, random);
+    return 0;
+}
+
+enum { TRIES = 100 };
+
+static int open_named(struct zs_staged *staged)
+{
+    int fd = -EEXIST;
+
+    for (int i = 0; i < TRIES && fd == -EEXIST; i++) {
+        int chosen = choose_name(staged->temporary, sizeof staged->temporary);
+        if (chosen < 0)
+            return chosen;
+        fd = openat(staged->folder_fd, staged->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
+                    0600);
+        fd = fd < 0 ? -errno : fd;
+    }
+    if (fd < 0)
+        staged->temporary[0] = '\0';
+    return fd;
+}
+
+/* Without /proc only root could give it a name in the end (before Linux 6.10). */
+static bool can_be_named(int fd)
+{
+    char descriptor[32];
+    (void)snprintf(descriptor, sizeof descriptor, "/proc/self/fd/%d", fd);
+    return access(descriptor, F_OK) == 0;
+}
+
+static int open_unnamed(const struct zs_staged *staged)
+{
+    /* Nobody else can open it; so a new file may have its mode at once, as the folder wants it. */
+    int fd = openat(staged->folder_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC,
+                    staged->replaces ? 0600 : 0666);
+    if (fd < 0)
+        return -errno;
+    if (can_be_named(fd))
+        return fd;
+    (void)close(fd);
+    return -EOPNOTSUPP;
+}
+
+static int open_new(struct zs_staged *staged)
+{
+    staged->fd = open_unnamed(staged);
+    /* EISDIR: a kernel without O_TMPFILE; others: a file system without; all else is met again */
+    if (staged->fd < 0)
+        staged->fd = open_named(staged);
+    return staged->fd < 0 ? staged->fd : 0;
+}
+
+static int keep_owner(const struct zs_staged *staged)
+{
+    struct stat status;
+
+    if (fstat(staged->fd, &status) < 0)
+        return -errno;
+    if (status.st_uid == staged->old.st_uid && status.st_gid == staged->old.st_gid)
+        return 0;
+    return fchown(staged->fd, staged->old.st_uid, staged->old.st_gid) < 0 ? -errno : 0;
+}
+
+/* An attribute of the old file; NULL with errno set. For the caller to free. */
+static void *read_attribute(const struct zs_staged *staged, const char *attribute, size_t *bytes)
+{
+    ssize_t size = lgetxattr(staged->path, attribute, NULL, 0);
+    void *value = size >= 0 ? malloc((size_t)size + 1) : NULL;
+
+    if (value)
+        size = lgetxattr(staged->path, attribute, value, (size_t)size);
+    if (value && size < 0) {
+        free(value);
+        return NULL;
+    }
+    *bytes = (size_t)size;
+    return value;
+}
+
+static bool is_absent(int code)
+{
+    return code == ENODATA || code == EOPNOTSUPP;
+}
+
+static int keep_acl(struct zs_staged *staged)
+{
+    staged->acl = read_attribute(staged, acl_attribute, &staged->acl_bytes);
+    return staged->acl || is_absent(errno) ? 0 : -errno;
+}
+
+static int keep_attribute(const struct zs_staged *staged, const char *attribute)
+{
+    size_t bytes = 0;
+    void *value = read_attribute(staged, attribute, &bytes);
+
+    if (!value)
+        return is_absent(errno) ? 0 : -errno;
+    int result = fsetxattr(staged->fd, attribute, value, bytes, 0) < 0 ? -errno : 0;
+    free(value);
+    return result;
+}
+
+static int keep_user_attributes(const struct zs_staged *staged)
+{
+    ssize_t size = llistxattr(staged->path, NULL, 0);
+    int result = 0;
+
+    if (size <= 0)
+        return size < 0 && errno != EOPNOTSUPP ? -errno : 0;
+    char *names = malloc((size_t)size);
+    if (!names)
+        return -ENOMEM;
+    size = llistxattr(staged->path, names, (size_t)size);
+    if (size < 0)
+        result = -errno;
+    for (ssize_t at = 0; at < size && result == 0; at += (ssize_t)strlen(names + at) + 1) {
+        if (strncmp(names + at, "user.", 5) == 0)
+            result = keep_attribute(staged, names + at);
+    }
+    free(names);
+    return result;
+}
+
+static int keep_what_can_be_refused(struct zs_staged *staged, const char *name,
+                                    struct zs_error *error)
+{
+    int result = keep_owner(staged);
+    if (result < 0)
+        return refused(name, "--atomic", -result, "the new file cannot have the owner of the old",
+                       error);
+    result = keep_acl(staged);
+    if (result == 0)
+        result = keep_user_attributes(staged);
+    if (result < 0)
+        return refused(name, "--atomic", -result,
+                       "the new file cannot have the attributes of the old", error);
+    return 0;
+}
+
+int zs_staged_open(struct zs_staged *staged, const char *path, const char *name,
+                   struct zs_error *error)
+{
+    *staged = (struct zs_staged){.fd = -1, .folder_fd = -1};
+
+    staged->path = zs_path_resolve(path);
+    if (!staged->path)
+        return refused(name, "opening", errno, NULL, error);
+    staged->folder_fd = zs_path_open_folder(staged->path);
+    if (staged->folder_fd < 0) {
+        (void)refused(name, "opening its folder", -staged->folder_fd, NULL, error);
+        goto failed;
+    }
+    if (examine_old(staged, name, error) < 0)
+        goto failed;
+    int opened = open_new(staged);
+    if (opened < 0) {
+        (void)refused(name, "creating a file in its folder", -opened, NULL, error);
+        goto failed;
+    }
+    if (staged->replaces && keep_what_can_be_refused(staged, name, error) < 0)
+        goto failed;
+    return 0;
+failed:
+    if (staged->fd >= 0)
+        (void)zs_sys_close(staged->fd);
+    zs_staged_free(staged);
+    return -1;
+}
+
+static mode_t mask_of_new_files(void)
+{
+    mode_t mask = umask(0);
+    (void)umask(mask);
+    return mask;
+}
+
+/* Mode and access control list: only now, as others could open a file that has a name already. */
+static int set_permissions(const struct zs_staged *staged)
+{
+    if (!staged->replaces)
+        return staged->temporary[0] != '\0' && fchmod(staged->fd, 0666 & ~mask_of_new_files()) < 0
+                   ? -errno
+                   : 0;
+    /* What the folder gives to new files the old one need not have had. */
+    if (!staged->acl && fremovexattr(staged->fd, acl_attribute) < 0 && !is_absent(errno))
+        return -errno;
+    if (fchmod(staged->fd, staged->old.st_mode & 07777) < 0)
+        return -errno;
+    return staged->acl &&
+                   fsetxattr(staged->fd, acl_attribute, staged->acl, staged->acl_bytes, 0) < 0
+               ? -errno
+               : 0;
+}
+
+static int link_as(const struct zs_staged *staged, const char *name)
+{
+    char descriptor[32];
+
+    (void)snprintf(descriptor, sizeof descriptor, "/proc/self/fd/%d", staged->fd);
+    return linkat(AT_FDCWD, descriptor, staged->folder_fd, name, AT_SYMLINK_FOLLOW) < 0 ? -errno
+                                                                                        : 0;
+}
+
+/* Gives a file that has no name one to be renamed from. */
+static int give_name(struct zs_staged *staged)
+{
+    char chosen[sizeof staged->temporary];
+    int result = -EEXIST;
+
+    for (int i = 0; i < TRIES && result == -EEXIST; i++) {
+        result = choose_name(chosen, sizeof chosen);
+        if (result == 0)
+            result = link_as(staged, chosen);
+    }
+    if (result == 0)
+        memcpy(staged->temporary, chosen, sizeof chosen);
+    return result;
+}
+
+static int take_place(struct zs_staged *staged)
+{
+    const char *name = zs_path_name(staged->path);
+    struct stat there;
+    bool taken = fstatat(staged->folder_fd, name, &there, AT_SYMLINK_NOFOLLOW) == 0;
+
+    if (taken && !S_ISREG(there.st_mode))
+        return -EEXIST;
+    if (staged->temporary[0] == '\0') {
+        int result = taken ? -EEXIST : link_as(staged, name);
+        if (result == -EEXIST)
+            result = give_name(staged);
+        if (result < 0 || staged->temporary[0] == '\0')
+            return result;
+    }
+    if (renameat(staged->folder_fd, staged->temporary, staged->folder_fd, name) < 0)
+        return -errno;
+    staged->temporary[0] = '\0';
+    return 0;
+}
+
+int zs_staged_commit(struct zs_staged *staged, bool sync_folder, const char *name,
+                     struct zs_error *error)
+{
+    int result = set_permissions(staged);
+    if (result < 0)
+        return failed(name, "setting the permissions of the new file", -result, error);
+    result = zs_sys_sync(staged->fd);
+    if (result < 0)
+        return failed(name, "syncing", -result, error);
+    result = take_place(staged);
+    if (result < 0)
+        return failed(name, "putting the new file in its place", -result, error);
+    result = sync_folder ? zs_path_sync_folder(staged->folder_fd, staged->fd) : 0;
+    return result < 0 ? failed(name, "syncing its folder", -result, error) : 0;
+}
+
+void zs_staged_free(struct zs_staged *staged)
+{
+    if (staged->temporary[0] != '\0')
+        (void)unlinkat(staged->folder_fd, staged->temporary, 0);
+    if (staged->folder_fd >= 0)
+        (void)zs_sys_close(staged->folder_fd);
+    free(staged->path);
+    free(staged->acl);
+    *staged = (struct zs_staged){.fd = -1, .folder_fd = -1};
+}
