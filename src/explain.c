@@ -31,12 +31,15 @@ static void print_placement(FILE *stream, const struct zs_plan *plan, const stru
         done = "the target is written where it stands";
         break;
     case ZS_PLACE_AT:
-        done = "the target keeps its other bytes";
+        done = plan->resumed_bytes > 0 ? "the target has the beginning, and is gone on with"
+                                       : "the target keeps its other bytes";
         break;
     case ZS_PLACE_APPEND:
         done = "the target is added to";
         break;
     }
+    if (plan->atomic)
+        done = "a new file takes the target's place when it is complete";
     (void)fprintf(stream, "placement: %s%s%s\n", done,
                   plan->must_create ? ", and must not exist" : "",
                   plan->cut_after ? ", and is cut behind the slice" : "");
@@ -65,6 +68,8 @@ static void print_part(FILE *stream, const struct zs_part *part, bool to_file)
     print_range(stream, part);
     if (to_file)
         (void)fprintf(stream, ", to position %llu", (ull)part->target_position);
+    if (part->present_bytes > 0)
+        (void)fprintf(stream, ", of which the target has %llu", (ull)part->present_bytes);
     (void)fputs("\n    by ", stream);
     for (size_t i = 0; i < part->engine_count; i++)
         (void)fprintf(stream, "%s%s", i > 0 ? ", else " : "", zs_engine_names[part->engines[i]]);
@@ -95,22 +100,63 @@ static void print_shared(FILE *stream, const struct zs_plan *plan)
         (void)fprintf(stream, "share: %llu bytes, if the file system can\n", (ull)shared_bytes);
 }
 
+static void print_holes(FILE *stream, const struct zs_plan *plan)
+{
+    enum zs_holes_kept holes = ZS_HOLES_FILLED;
+
+    for (size_t i = 0; i < plan->part_count; i++)
+        holes = plan->parts[i].holes > holes ? plan->parts[i].holes : holes;
+    if (holes == ZS_HOLES_KEPT)
+        (void)fputs("holes: those of the source are holes in the target\n", stream);
+    if (holes == ZS_HOLES_MADE)
+        (void)fputs("holes: zeros become holes, where the file system can make them\n", stream);
+}
+
+/* What is done to the source itself. */
+static void explain_in_place(FILE *stream, const struct zs_plan *plan,
+                             const struct zs_facts *source)
+{
+    const struct zs_part *part = plan->parts;
+    uint64_t end = part->source_position + part->range.length_bytes;
+
+    if (part->source_position > 0 && part->range.length_bytes > 0)
+        (void)fprintf(
+            stream, "in place: the first %llu bytes are taken out%s\n", (ull)part->source_position,
+            plan->options->in_place == ZS_IN_PLACE_AUTO ? ", or overwritten with what follows"
+                                                        : "");
+    if (end < source->size_bytes)
+        (void)fprintf(stream, "in place: the last %llu bytes are cut off\n",
+                      (ull)(source->size_bytes - end));
+    (void)fprintf(stream, "in place: %llu bytes remain\n", (ull)part->range.length_bytes);
+}
+
 void zs_explain(FILE *stream, const struct zs_plan *plan, const struct zs_facts *source,
                 const struct zs_facts *target)
 {
     const struct zs_options *options = plan->options;
 
     print_end(stream, "source", options->source_name, source);
+    if (options->in_place != ZS_IN_PLACE_NO) {
+        explain_in_place(stream, plan, source);
+        return;
+    }
     print_end(stream, "target", options->target_name, target);
     print_placement(stream, plan, target);
     print_hold(stream, plan);
     for (size_t i = 0; i < plan->part_count; i++)
         print_part(stream, &plan->parts[i], !zs_facts_is_stream(target));
     print_shared(stream, plan);
+    print_holes(stream, plan);
     if (options->stable)
         (void)fputs("stable: a pipe or socket gets copies\n", stream);
     if (plan->sync)
         (void)fputs("sync: at the end, to the device\n", stream);
     if (plan->no_cache)
         (void)fputs("cache: given back as the copy goes\n", stream);
+    if (options->digest != ZS_DIGEST_NONE)
+        (void)fprintf(stream, "digest: %s, %s\n", zs_digest_names[options->digest],
+                      plan->digest_fed ? "as the bytes pass through memory"
+                                       : "from the mapped source, beside the copy");
+    if (plan->verify)
+        (void)fputs("verify: the target is read again and compared\n", stream);
 }

@@ -40,7 +40,7 @@ prepare_files() {
     random_file work/payload.ref 5000
     { printf '#!/bin/sh\nexit\n__PAYLOAD__\n' && cat work/payload.ref; } >work/installer
     cp work/disk.img work/disk.before
-    random_file work/log 100
+    random_file work/log 70000
     cp work/out work/out.before
     cp work/log work/log.before
 }
@@ -101,6 +101,13 @@ for i in range(0, len(view), 160): sys.stdout.buffer.write(view[i:i + 16])' <in 
     'seq 1000 | zslice --exact --length 100 > out') seq 1000 | head -c 100 | cmp - out ;;
     'zslice --offset -4K in >> log') { cat log.before && tail -c 4096 in; } | cmp - log ;;
     'zslice --sync --no-cache --offset 1024 in out') tail -c +1025 in | cmp - out ;;
+    'zslice --atomic --verify --offset 1024 in out') tail -c +1025 in | cmp - out ;;
+    'zslice --length 10K in copy && zslice --resume in copy') cmp in copy ;;
+    'zslice --in-place=auto --offset 64K log') tail -c +65537 log.before | cmp - log ;;
+    'zslice --sparse=always --digest=sha256 disk.img copy 2> sums && sha256sum --check sums')
+        cmp disk.img copy && [ "$(cat sums)" = "$(sha256sum --tag copy)" ]
+        ;;
+    'zslice --sparse=always --digest=sha256 disk.img copy') cmp disk.img copy ;;
     'zslice --explain --offset 1024 in out') cmp out out.before ;;
     'zslice --stable --offset 1024 in | sha256sum > sum')
         diff <(tail -c +1025 in | sha256sum) sum

@@ -57,7 +57,7 @@ load ../helper
     [ ! -s stdout ]
     [ "$(wc -l <stats)" -eq 1 ]
     jq -e . stats
-    keys="bytes bytes_per_second complete engines exit_status jobs major_faults minor_faults"
+    keys="bytes bytes_per_second complete digest engines exit_status holes_bytes jobs major_faults minor_faults"
     keys+=" peak_anonymous_bytes peak_rss_bytes ranges refused seconds shared_bytes source target"
     keys+=" user_copied_bytes version"
     [ "$(statistic 'keys | join(" ")')" = "$keys" ]
