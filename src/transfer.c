@@ -696,12 +696,16 @@ static const uint64_t COMPARED_BYTES = (uint64_t)1024 * 1024;
 static int check_resumed(struct run *run)
 {
     uint64_t end = run->plan->resumed_bytes;
+    struct stat status;
     struct zs_difference difference;
     const struct zs_compared files = {run->source->fd, run->target->fd, run->source->name,
                                       run->target->name};
 
     if (end == 0)
         return 0;
+    if (fstat(run->target->fd, &status) < 0 || (uint64_t)status.st_size != end)
+        return zs_error_set(run->error, ZS_ERROR_REFUSED, run->target->name, "--resume", 0,
+                            "it was changed meanwhile");
     if (zs_compare(run->plan, &files, end > COMPARED_BYTES ? end - COMPARED_BYTES : 0, end,
                    &difference, run->error) < 0)
         return -1;

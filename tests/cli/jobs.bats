@@ -143,7 +143,7 @@ END
     rss=$(statistic .peak_rss_bytes)
     echo "to a pipe: $rss"
     [ "$rss" -lt $((40 * MIB)) ]
-    "$ZSLICE" --stats=json -j 2 -o 1 --reflink=never --engine map-write sparse out 2>stats
+    "$ZSLICE" --stats=json -j 2 -o 1 --reflink=never --sparse=never --engine map-write sparse out 2>stats
     expect_jobs 2
     rss=$(statistic .peak_rss_bytes)
     echo "to a file: $rss"

@@ -162,6 +162,7 @@ static struct zs_facts take_facts(struct input *input, bool source)
     if (facts.positioned && facts.kind != ZS_KIND_NONE) {
         facts.position = flags & 32 ? take_number(input) : 0;
         facts.size_bytes = facts.sized ? take_number(input) : 0;
+        facts.allocated_bytes = facts.size_bytes;
     }
     return facts;
 }
@@ -537,6 +538,7 @@ static void check_remade(struct zs_plan *plan, const struct zs_facts *target, ui
                                   .positioned = true,
                                   .sized = true,
                                   .size_bytes = size,
+                                  .allocated_bytes = size,
                                   .shares_nothing = true,
                                   .inode = 99};
     struct zs_error error = {0};
