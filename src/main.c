@@ -46,6 +46,7 @@
  *
  * - zs_report_json(), zs_report_summary(): what it amounted to
  *     - report.[ch]
+ *     - progress.[ch]  (how far it is, in figures and as a bar)
  *     - explain.[ch]   (a plan in words)
  *     - stats.[ch]     (counters; memory)
  *
@@ -62,6 +63,7 @@
 #include "explain.h"
 #include "options.h"
 #include "plan.h"
+#include "progress.h"
 #include "report.h"
 #include "signals.h"
 #include "source.h"
@@ -73,6 +75,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -185,19 +188,86 @@ static int explain(const struct zs_plan *plan, const struct zs_facts *source,
                         "standard output", "writing", errno ? errno : EIO, NULL);
 }
 
-/* How far the copy has come, for SIGUSR1. */
-struct progress {
+/* What is shown of a copy under way. */
+struct watch {
     const struct zs_stats *stats;
-    uint64_t start_ns;
+    struct zs_progress progress;
     uint64_t total_bytes; /* 0: not known */
+    bool bar;             /* on a terminal: one line, drawn again and again */
+    bool drawn;
 };
 
-static void answer(void *context)
-{
-    const struct progress *progress = context;
+/*
+ * Updates per second: of a bar as many as the eye can follow, of lines in a log as many as one
+ * wants to read. 512 MiB from file to file take the same time with and without.
+ */
+enum { BAR_MICROSECONDS = 100000, LINE_MICROSECONDS = 1000000 };
 
-    zs_report_progress(stderr, zs_stats_bytes(progress->stats), progress->total_bytes,
-                       now_ns() - progress->start_ns);
+/* A job in the background does not draw over what the one in the foreground shows. */
+static bool may_draw(void)
+{
+    pid_t foreground = tcgetpgrp(STDERR_FILENO);
+    return foreground < 0 || foreground == getpgrp();
+}
+
+static void draw(struct watch *watch)
+{
+    struct winsize size = {.ws_col = 0};
+    char text[256];
+    size_t columns = 0;
+
+    if (watch->bar && !may_draw())
+        return;
+    if (watch->bar)
+        columns = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1
+                      ? (size_t)size.ws_col - 1
+                      : 79;
+    zs_progress_text(&watch->progress, columns, text, sizeof text);
+    /* In one write, so that lines of several programs do not mix. */
+    (void)fprintf(stderr, watch->bar ? "\r%s\033[K" : "zslice: %s\n", text);
+    (void)fflush(stderr);
+    watch->drawn = watch->bar;
+}
+
+static void answer(void *context, bool asked)
+{
+    struct watch *watch = context;
+    uint64_t done_bytes = zs_stats_bytes(watch->stats);
+    uint64_t now = now_ns();
+
+    zs_progress_update(&watch->progress, now, done_bytes, watch->total_bytes);
+    if (!asked) {
+        draw(watch);
+        return;
+    }
+    if (watch->drawn)
+        (void)fputs("\r\033[K", stderr);
+    zs_report_progress(stderr, done_bytes, watch->total_bytes, now - watch->progress.start_ns);
+    (void)fflush(stderr);
+}
+
+static void begin_watch(struct watch *watch, const struct zs_options *options, uint64_t start_ns)
+{
+    zs_progress_begin(&watch->progress, start_ns);
+    zs_signals_answer(answer, watch);
+    if (!options->progress || options->explain)
+        return;
+    watch->bar = isatty(STDERR_FILENO);
+    zs_signals_tick(watch->bar ? BAR_MICROSECONDS : LINE_MICROSECONDS);
+}
+
+/* The last state stays on the screen, and what comes after it begins on a line of its own. */
+static void end_watch(struct watch *watch, const struct zs_options *options, bool complete)
+{
+    if (!options->progress || options->explain)
+        return;
+    zs_signals_tick(0);
+    zs_progress_update(&watch->progress, now_ns(), zs_stats_bytes(watch->stats),
+                       watch->total_bytes);
+    if (complete || watch->drawn)
+        draw(watch);
+    if (watch->drawn)
+        (void)fputc('\n', stderr);
     (void)fflush(stderr);
 }
 
@@ -231,8 +301,8 @@ static int copy(struct zs_plan *plan, struct zs_source *source, struct zs_target
     return result;
 }
 
-static int carry_out(const struct zs_options *options, struct progress *progress,
-                     struct zs_stats *stats, struct zs_report *report, struct zs_error *error)
+static int carry_out(const struct zs_options *options, struct watch *watch, struct zs_stats *stats,
+                     struct zs_report *report, struct zs_error *error)
 {
     struct zs_source source;
     struct zs_target target = {.fd = -1};
@@ -245,7 +315,7 @@ static int carry_out(const struct zs_options *options, struct progress *progress
         examine_target(&target, options, error) == 0 &&
         zs_plan_make(options, &source.facts, &target.facts, &plan, error) == 0 &&
         refine(&plan, &source, &target, error) == 0) {
-        progress->total_bytes = zs_plan_total_bytes(&plan);
+        watch->total_bytes = zs_plan_total_bytes(&plan);
         result = options->explain ? explain(&plan, &source.facts, &target.facts, error)
                                   : copy(&plan, &source, &target, stats, report, error);
     }
@@ -262,9 +332,6 @@ static int carry_out(const struct zs_options *options, struct progress *progress
 static void tell(const struct zs_options *options, const struct zs_report *report,
                  const struct zs_error *error)
 {
-    static char line[BUFSIZ];
-
-    (void)setvbuf(stderr, line, _IOFBF, sizeof line);
     if (error->kind != ZS_ERROR_NONE && report->exit_status != STATUS_SIGNAL + SIGPIPE)
         zs_diag_print_error(stderr, error);
     (void)fflush(stderr);
@@ -285,17 +352,19 @@ int main(int argc, char **argv)
     struct zs_error error = {0};
     struct zs_stats stats = {0};
     struct zs_report report = {.stats = &stats};
-    struct progress progress = {.stats = &stats};
+    struct watch watch = {.stats = &stats};
     enum zs_action action;
     uint64_t start_ns = now_ns();
+    static char line[BUFSIZ];
 
+    (void)setvbuf(stderr, line, _IOFBF, sizeof line); /* it is flushed line by line */
     occupy_closed_descriptors();
     zs_signals_catch();
     if (zs_options_parse(argc, argv, &options, &action, &error) == 0 && action == ZS_ACTION_COPY) {
         stats.sample_memory = options.stats_json;
-        progress.start_ns = start_ns;
-        zs_signals_answer(answer, &progress);
-        (void)carry_out(&options, &progress, &stats, &report, &error);
+        begin_watch(&watch, &options, start_ns);
+        (void)carry_out(&options, &watch, &stats, &report, &error);
+        end_watch(&watch, &options, error.kind == ZS_ERROR_NONE);
     }
 
     report.ranges = options.range_count > 0 ? options.range_count : 1;

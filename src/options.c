@@ -114,6 +114,7 @@ static const struct poptOption how[] = {
 static const struct poptOption report[] = {
     VALUE("digest", '\0', OPTION_DIGEST, "print the slice's digest: sha256 or xxh128", "NAME"),
     SWITCH("verify", '\0', OPTION_VERIFY, "then read TARGET from its device and compare"),
+    SWITCH("progress", 'p', 'p', "show a bar on standard error; lines, if it is no terminal"),
     SWITCH("verbose", 'v', 'v', "print a summary line on standard error"),
     VALUE("stats", '\0', OPTION_STATS, "print statistics on standard error, in this format",
           "json"),
@@ -547,6 +548,9 @@ static int take_option(int option, struct parser *parser, struct zs_options *opt
         return 0;
     case 'n':
         options->no_clobber = true;
+        return 0;
+    case 'p':
+        options->progress = true;
         return 0;
     case 'v':
         options->verbose = true;

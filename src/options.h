@@ -69,6 +69,7 @@ struct zs_options {
 
     enum zs_digest_kind digest;
     bool verify;
+    bool progress;
     bool stats_json;
     bool verbose;
 

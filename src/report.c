@@ -3,6 +3,7 @@
 #include "report.h"
 
 #include "diag.h"
+#include "progress.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -207,15 +208,11 @@ void zs_report_digest(FILE *stream, const struct zs_report *report)
     (void)fprintf(stream, ") = %s\n", report->digest);
 }
 
-/* 1234567 as "1.2 MB": decimal units, as dd and pv have them for rates. */
 static void print_scaled(FILE *stream, double value)
 {
-    static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB", "EB"};
-    size_t unit = 0;
-
-    for (; value >= 999.5 && unit + 1 < sizeof units / sizeof *units; unit++)
-        value /= 1000;
-    (void)fprintf(stream, unit == 0 ? "%.0f %s" : "%.1f %s", value, units[unit]);
+    char text[32];
+    zs_progress_scale(value, text, sizeof text);
+    (void)fputs(text, stream);
 }
 
 void zs_report_progress(FILE *stream, uint64_t done_bytes, uint64_t total_bytes,

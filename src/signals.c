@@ -12,7 +12,9 @@ static volatile sig_atomic_t stop_number;   /* the signal that asks to stop, or 
 static volatile sig_atomic_t report_wanted; /* SIGUSR1 came */
 static bool quiet;                          /* stopping: no signal is let through any more */
 static bool dies_of_pipe;
-static void (*answer)(void *context);
+static volatile sig_atomic_t alarmed; /* SIGALRM came */
+static long tick_microseconds;        /* 0: no ticks */
+static void (*answer)(void *context, bool asked);
 static void *answer_context;
 
 /*
@@ -23,13 +25,15 @@ enum { WAKE_MICROSECONDS = 20000 };
 
 static void wake(int number)
 {
-    (void)number; /* to interrupt was all */
+    (void)number;
+    alarmed = 1; /* and a wait has been interrupted, which may be all */
 }
 
 /* setitimer is not on POSIX's list for handlers, but nothing more than a system call on Linux. */
 static void set_alarm(long microseconds)
 {
-    struct itimerval timer = {{0, microseconds}, {0, microseconds}};
+    struct timeval period = {microseconds / 1000000, microseconds % 1000000};
+    struct itimerval timer = {period, period};
     (void)setitimer(ITIMER_REAL, &timer, NULL);
 }
 
@@ -43,16 +47,21 @@ static void catch_with(int number, void (*handler)(int))
         (void)sigaction(number, &before, NULL);
 }
 
+static void catch_alarm(void)
+{
+    struct sigaction action = {.sa_handler = wake};
+    (void)sigaction(SIGALRM, &action, NULL);
+}
+
 static void note(int number)
 {
     int kept = errno;
-    struct sigaction alarm_action = {.sa_handler = wake};
 
     if (number == SIGUSR1)
         report_wanted = 1;
     else if (stop_number == 0)
         stop_number = number;
-    (void)sigaction(SIGALRM, &alarm_action, NULL);
+    catch_alarm();
     set_alarm(WAKE_MICROSECONDS);
     errno = kept;
 }
@@ -72,10 +81,17 @@ bool zs_signals_dies_of_pipe(void)
     return dies_of_pipe;
 }
 
-void zs_signals_answer(void (*report)(void *context), void *context)
+void zs_signals_answer(void (*report)(void *context, bool asked), void *context)
 {
     answer = report;
     answer_context = context;
+}
+
+void zs_signals_tick(long microseconds)
+{
+    tick_microseconds = microseconds;
+    catch_alarm();
+    set_alarm(microseconds);
 }
 
 /* SIGPIPE and SIGXFSZ are not among them: they are ignored. */
@@ -99,10 +115,14 @@ bool zs_signals_attend(void)
             let_nothing_through();
         return true;
     }
-    if (report_wanted && answer) {
-        set_alarm(0);
+    bool asked = report_wanted != 0;
+    bool tick = alarmed && tick_microseconds > 0;
+    if ((asked || tick) && answer) {
         report_wanted = 0;
-        answer(answer_context);
+        alarmed = 0;
+        if (asked)
+            set_alarm(tick_microseconds);
+        answer(answer_context, asked);
     }
     return false;
 }

@@ -19,8 +19,14 @@ void zs_signals_catch(void);
 /* Whether SIGPIPE was not ignored when the program started: then it dies of EPIPE, silently. */
 bool zs_signals_dies_of_pipe(void);
 
-/* Who answers SIGUSR1; called from zs_signals_attend, so it may do anything. NULL: nobody yet. */
-void zs_signals_answer(void (*report)(void *context), void *context);
+/*
+ * Who answers SIGUSR1 (then `asked` is true) and the ticks of zs_signals_tick; called from
+ * zs_signals_attend, so it may do anything. NULL: nobody yet.
+ */
+void zs_signals_answer(void (*report)(void *context, bool asked), void *context);
+
+/* Has it called every so often, too; waits are interrupted for that. */
+void zs_signals_tick(long microseconds);
 
 /*
  * Attends to what was noted: has SIGUSR1 answered. True if the copy is to stop; from then on no

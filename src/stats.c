@@ -24,7 +24,7 @@ static uint64_t status_value(const char *status, const char *key)
 
 uint64_t zs_stats_bytes(const struct zs_stats *stats)
 {
-    uint64_t bytes = 0;
+    uint64_t bytes = stats->skipped_bytes;
 
     for (int i = 0; i < ZS_ENGINE_COUNT; i++)
         bytes += stats->engines[i].bytes;

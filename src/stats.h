@@ -31,6 +31,7 @@ struct zs_engine_stats {
 struct zs_stats {
     struct zs_engine_stats engines[ZS_ENGINE_COUNT];
     unsigned jobs;                 /* threads that worked on one copy at a time; 0 counts as 1 */
+    uint64_t skipped_bytes;        /* of the slice, left holes, that no engine moved */
     uint64_t holes_bytes;          /* of the target, left or made holes */
     uint64_t user_copied_bytes;    /* that passed through memory of the program's own */
     bool sample_memory;            /* set by whoever wants the peak below; costs a read of /proc */
@@ -45,7 +46,7 @@ struct zs_memory {
     uint64_t minor_faults;
 };
 
-/* What all engines together brought to the target. */
+/* How much of the slice is in the target, holes included. */
 uint64_t zs_stats_bytes(const struct zs_stats *stats);
 
 struct zs_memory zs_stats_memory(void);

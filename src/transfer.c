@@ -478,6 +478,7 @@ static int leave_hole(struct run *run, const struct zs_part *part, uint64_t inde
 
     if (made < 0)
         return failed_hole(run, -made);
+    run->stats->skipped_bytes += length_bytes;
     run->written.done_bytes += length_bytes;
     run->written.end = part->target_position + index + length_bytes;
     if (run->written.furthest_end < run->written.end)

@@ -108,6 +108,7 @@ for i in range(0, len(view), 160): sys.stdout.buffer.write(view[i:i + 16])' <in 
         cmp disk.img copy && [ "$(cat sums)" = "$(sha256sum --tag copy)" ]
         ;;
     'zslice --sparse=always --digest=sha256 disk.img copy') cmp disk.img copy ;;
+    'zslice --progress in out') cmp in out ;;
     'zslice --explain --offset 1024 in out') cmp out out.before ;;
     'zslice --stable --offset 1024 in | sha256sum > sum')
         diff <(tail -c +1025 in | sha256sum) sum
