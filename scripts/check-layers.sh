@@ -8,7 +8,7 @@ layer() {
     case $1 in
     error | signals | units) echo 0 ;;
     sys) echo 1 ;;
-    behind | diag | digest | facts | holes | path | progress | slice | stats | readahead | view) echo 2 ;;
+    behind | connect | diag | digest | facts | holes | path | progress | slice | stats | readahead | view) echo 2 ;;
     ahead | options | range | source | spool | staged) echo 3 ;;
     choice | engine | gather) echo 4 ;;
     engine/*) echo 5 ;;

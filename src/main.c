@@ -18,6 +18,7 @@
  * - zs_source_open(), zs_target_examine(): what both ends are
  *     - source.[ch]    (the source, and where standard input is left)
  *     - target.[ch]    (the target's life: examine, open, prepare, settle, finish or abandon)
+ *     - connect.[ch]   (targets that are addresses of sockets)
  *     - staged.[ch]    (a file that takes the target's place when it is complete)
  *     - facts.[ch]     (kind, size, positions, identity of a file)
  *

@@ -44,6 +44,30 @@ static int examine_block_device(struct zs_target *target, struct zs_error *error
     return examined < 0 ? refused(target, "examining", -examined, NULL, error) : 0;
 }
 
+/* tcp:// and unix://, which are connected to when everything else is known to be in order. */
+static int examine_address(struct zs_target *target, struct zs_error *error)
+{
+    const char *reason = NULL;
+    int examined = zs_connect_examine(target->path, &target->address, &reason);
+
+    if (examined < 0)
+        return refused(target, "connecting", reason ? 0 : -examined, reason, error);
+    target->facts = (struct zs_facts){
+        .kind = ZS_KIND_SOCKET, .writable = true, .local = target->address == ZS_ADDRESS_UNIX};
+    return 0;
+}
+
+static int open_connection(struct zs_target *target, struct zs_error *error)
+{
+    const char *reason = NULL;
+
+    target->fd = zs_connect_open(target->path, target->address, &reason);
+    if (target->fd >= 0)
+        return 0;
+    return zs_error_set(error, ZS_ERROR_TRANSFER, target->name, "connecting",
+                        reason ? 0 : -target->fd, reason ? "%s" : NULL, reason);
+}
+
 int zs_target_examine(struct zs_target *target, const char *path, const char *name,
                       struct zs_error *error)
 {
@@ -55,6 +79,10 @@ int zs_target_examine(struct zs_target *target, const char *path, const char *na
         int examined = zs_facts_of_descriptor(target->fd, &target->facts);
         return examined < 0 ? refused(target, "examining", -examined, NULL, error) : 0;
     }
+    if (examine_address(target, error) < 0)
+        return -1;
+    if (target->address != ZS_ADDRESS_NONE)
+        return 0;
     int examined = zs_facts_of_path(path, &target->facts);
     if (examined < 0)
         return refused(target, "examining", -examined, NULL, error);
@@ -150,6 +178,8 @@ int zs_target_open(struct zs_target *target, const struct zs_plan *plan, struct 
 {
     if (target->fd >= 0)
         return 0;
+    if (target->address != ZS_ADDRESS_NONE)
+        return open_connection(target, error);
     if (plan->atomic)
         return open_staged(target, error);
     return target->facts.kind == ZS_KIND_NONE ? open_new(target, plan, error)
@@ -396,10 +426,23 @@ int zs_target_settle(struct zs_target *target, const struct zs_plan *plan,
     return result;
 }
 
+static int finish_connection(struct zs_target *target, struct zs_error *error)
+{
+    int finished = zs_connect_finish(target->fd, target->address);
+
+    return finished < 0 ? zs_error_set(error, ZS_ERROR_TRANSFER, target->name, "finishing",
+                                       -finished, "how much has arrived is not known")
+                        : 0;
+}
+
 int zs_target_finish(struct zs_target *target, const struct zs_plan *plan, struct zs_error *error)
 {
-    int result =
-        target->is_staged ? zs_staged_commit(&target->staged, plan->sync, target->name, error) : 0;
+    int result = 0;
+
+    if (target->is_staged)
+        result = zs_staged_commit(&target->staged, plan->sync, target->name, error);
+    else if (target->address != ZS_ADDRESS_NONE)
+        result = finish_connection(target, error);
     int closed = close_target(target, error);
     return result < 0 ? result : closed;
 }
@@ -465,6 +508,9 @@ void zs_target_abandon(struct zs_target *target, const struct zs_plan *plan,
 
     if (target->fd < 0)
         return;
+    /* Who closes a pipe has had enough; a connection of ours that is closed has failed. */
+    if (target->address != ZS_ADDRESS_NONE && error->kind == ZS_ERROR_PIPE)
+        error->kind = ZS_ERROR_TRANSFER;
     leave_behind(target, plan, written);
     bool wrong = written->excess_bytes > 0 && !take_back(target, plan, written);
     if (target->is_staged) {

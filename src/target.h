@@ -1,6 +1,7 @@
 #ifndef ZS_TARGET_H
 #define ZS_TARGET_H
 
+#include "connect.h"
 #include "error.h"
 #include "facts.h"
 #include "plan.h"
@@ -33,10 +34,11 @@ struct zs_target {
     const char *name; /* for messages; borrowed */
     int fd;           /* -1 if not open */
     bool inherited;
-    struct zs_facts facts; /* from before anything was done to it */
-    char *created_path;    /* the file made by zs_target_open, symbolic links resolved; else NULL */
-    bool joined;           /* another process created it while zs_target_open was about to */
-    bool emptied;          /* it held bytes, and they are gone */
+    enum zs_address_kind address; /* it is not a path */
+    struct zs_facts facts;        /* from before anything was done to it */
+    char *created_path; /* the file made by zs_target_open, symbolic links resolved; else NULL */
+    bool joined;        /* another process created it while zs_target_open was about to */
+    bool emptied;       /* it held bytes, and they are gone */
     struct zs_staged staged;
     bool is_staged;        /* fd is that of a file that takes the target's place in the end */
     uint64_t reserved_end; /* blocks are reserved up to this position; 0: none */

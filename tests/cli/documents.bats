@@ -113,6 +113,7 @@ for i in range(0, len(view), 160): sys.stdout.buffer.write(view[i:i + 16])' <in 
     'zslice --stable --offset 1024 in | sha256sum > sum')
         diff <(tail -c +1025 in | sha256sum) sum
         ;;
+    "zslice in tcp://localhost:\$PORT") wait && cmp in received ;;
     "zslice in > /dev/tcp/127.0.0.1/\$PORT") wait && cmp in received ;;
     *)
         echo "no reference for: $1"
