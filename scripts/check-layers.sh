@@ -14,7 +14,7 @@ layer() {
     engine/*) echo 5 ;;
     plan) echo 6 ;;
     checksum | collapse | compare | explain | report | target) echo 7 ;;
-    transfer) echo 8 ;;
+    transfer | watch) echo 8 ;;
     main) echo 9 ;;
     *) echo "check-layers.sh: $1 has no layer; give it one" >&2 && return 1 ;;
     esac

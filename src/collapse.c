@@ -29,6 +29,11 @@ static int refuse(const struct work *work, int code, const char *detail)
                         detail ? "%s" : NULL, detail);
 }
 
+static bool is_same_time(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
 /* Whoever writes to the file meanwhile must not lose what he has written. */
 static int check_unchanged(const struct work *work, bool touched)
 {
@@ -39,7 +44,8 @@ static int check_unchanged(const struct work *work, bool touched)
                             "examining", errno, NULL);
     bool same = status.st_dev == work->source->facts.device &&
                 status.st_ino == work->source->facts.inode &&
-                (uint64_t)status.st_size == work->size_bytes;
+                (uint64_t)status.st_size == work->size_bytes &&
+                (touched || is_same_time(&status.st_mtim, &work->source->facts.modified));
     if (same)
         return 0;
     return touched ? zs_error_set(work->error, ZS_ERROR_TRANSFER, work->name, "truncating", 0,
@@ -65,6 +71,12 @@ static bool cannot_collapse(int code)
     return code == EOPNOTSUPP || code == ENOSYS || code == EINVAL;
 }
 
+/* Whether one is said before anything is done; the device's are not. */
+static bool is_refusal(int code)
+{
+    return code == EPERM || code == EACCES || code == ETXTBSY || code == EROFS || code == EINTR;
+}
+
 /*
  * Takes out what lies before the slice, by the file system. 1: it cannot, and nothing has changed.
  */
@@ -80,7 +92,12 @@ static int take_out(const struct work *work, bool must)
     result = zs_sys_collapse(work->fd, 0, work->start);
     if (result < 0 && cannot_collapse(-result))
         return must ? refuse(work, -result, "its file system cannot take out its beginning") : 1;
-    return result < 0 ? refuse(work, -result, NULL) : 0;
+    if (result < 0 && is_refusal(-result))
+        return refuse(work, -result, NULL);
+    return result < 0 ? zs_error_set(work->error, ZS_ERROR_TRANSFER, work->name,
+                                     "taking out its beginning", -result,
+                                     "how much of that was done is not known")
+                      : 0;
 }
 
 /*
@@ -117,10 +134,10 @@ static int move_down(const struct work *work, uint64_t *done_bytes)
 
 static int cut(struct work *work)
 {
-    if (work->size_bytes == work->length_bytes)
-        return 0;
     if (check_unchanged(work, true) < 0)
         return -1;
+    if (work->size_bytes == work->length_bytes)
+        return 0;
     int result = zs_sys_truncate(work->fd, work->length_bytes);
     return result < 0
                ? zs_error_set(work->error, ZS_ERROR_TRANSFER, work->name, "truncating", -result,
@@ -165,10 +182,6 @@ int zs_collapse(const struct zs_plan *plan, const struct zs_source *source, stru
     const struct zs_part *part = plan->parts;
 
     *done_bytes = 0;
-    if (source->facts.kind != ZS_KIND_REGULAR || !zs_facts_mappable(&source->facts))
-        return refuse(&work, 0, "it must be a regular file");
-    if (plan->part_count != 1 || !zs_range_is_contiguous(&part->range))
-        return refuse(&work, 0, "the slice's bytes do not lie together");
     work.start = part->source_position;
     work.length_bytes = part->range.length_bytes;
     work.fd = zs_sys_open(plan->options->source_path, O_RDWR, 0);

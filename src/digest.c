@@ -7,6 +7,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -47,6 +48,7 @@ struct zs_digest {
     enum zs_digest_kind kind;
     void *library;
     void *state;
+    bool failed;
     struct crypto crypto;
     struct xxhash xxhash;
 };
@@ -118,28 +120,29 @@ int zs_digest_create(enum zs_digest_kind kind, struct zs_digest **digest, struct
         *digest = created;
         return 0;
     }
+    const char *reason = created->library ? NULL : dlerror();
     (void)zs_error_set(error, ZS_ERROR_REFUSED, "--digest", zs_digest_names[kind], 0,
-                       created->library ? "%s does not work here" : "%s is not installed",
-                       sha256 ? crypto_file : xxhash_file);
+                       created->library ? "%s does not work here" : "%s cannot be loaded (%s)",
+                       sha256 ? crypto_file : xxhash_file, reason ? reason : "no reason given");
     zs_digest_free(created);
     return -1;
 }
 
 void zs_digest_update(struct zs_digest *digest, const void *bytes, size_t length_bytes)
 {
-    /* Neither fails with arguments that are right. */
-    if (digest->kind == ZS_DIGEST_SHA256)
-        (void)digest->crypto.update(digest->state, bytes, length_bytes);
-    else
-        (void)digest->xxhash.update(digest->state, bytes, length_bytes);
+    bool updated = digest->kind == ZS_DIGEST_SHA256
+                       ? digest->crypto.update(digest->state, bytes, length_bytes) == 1
+                       : digest->xxhash.update(digest->state, bytes, length_bytes) == 0;
+    digest->failed |= !updated;
 }
 
-void zs_digest_finish(struct zs_digest *digest, char text[ZS_DIGEST_TEXT_BYTES])
+int zs_digest_finish(struct zs_digest *digest, char text[ZS_DIGEST_TEXT_BYTES],
+                     struct zs_error *error)
 {
     if (digest->kind == ZS_DIGEST_SHA256) {
-        unsigned char result[64]; /* as long as libcrypto's longest one */
+        unsigned char result[64] = {0}; /* as long as libcrypto's longest one */
         unsigned length = 0;
-        (void)digest->crypto.finish(digest->state, result, &length);
+        digest->failed |= digest->crypto.finish(digest->state, result, &length) != 1;
         for (unsigned i = 0; i < length && 2 * i + 2 < ZS_DIGEST_TEXT_BYTES; i++)
             (void)snprintf(text + (size_t)2 * i, 3, "%02x", result[i]);
     } else {
@@ -147,6 +150,9 @@ void zs_digest_finish(struct zs_digest *digest, char text[ZS_DIGEST_TEXT_BYTES])
         (void)snprintf(text, ZS_DIGEST_TEXT_BYTES, "%016llx%016llx",
                        (unsigned long long)result.high, (unsigned long long)result.low);
     }
+    return digest->failed ? zs_error_set(error, ZS_ERROR_TRANSFER, "--digest",
+                                         zs_digest_names[digest->kind], 0, "its library failed")
+                          : 0;
 }
 
 void zs_digest_free(struct zs_digest *digest)

@@ -33,8 +33,12 @@ int zs_digest_create(enum zs_digest_kind kind, struct zs_digest **digest, struct
 
 void zs_digest_update(struct zs_digest *digest, const void *bytes, size_t length_bytes);
 
-/* The digest so far in hexadecimal, as the tools print it; afterwards it can only be freed. */
-void zs_digest_finish(struct zs_digest *digest, char text[ZS_DIGEST_TEXT_BYTES]);
+/*
+ * The digest so far in hexadecimal, as the tools print it; afterwards it can only be freed. 0, or
+ * -1 with *error if the library failed.
+ */
+int zs_digest_finish(struct zs_digest *digest, char text[ZS_DIGEST_TEXT_BYTES],
+                     struct zs_error *error);
 
 /* NULL does nothing. */
 void zs_digest_free(struct zs_digest *digest);

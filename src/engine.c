@@ -288,6 +288,8 @@ static int follow(const struct zs_copy *copy, struct zs_error *error)
                                                     copy->source_start + zs_copy_used_bytes(copy),
                                                     zs_copy_target_end(copy))
                                 : 0;
+    if (followed == -EINTR && zs_signals_stopped_by())
+        return stop(copy, error);
     return followed < 0 ? zs_error_set(error, ZS_ERROR_DEVICE, copy->target_name,
                                        "writing to the device", -followed, NULL)
                         : 0;

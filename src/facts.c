@@ -158,6 +158,7 @@ static struct zs_facts facts_of_status(const struct stat *status)
         .kind = kind_of_mode(status->st_mode),
         .device = status->st_dev,
         .inode = status->st_ino,
+        .modified = status->st_mtim,
         .special_device = status->st_rdev,
     };
 }

@@ -47,7 +47,8 @@ struct zs_facts {
     bool local;          /* a socket of this machine only (AF_UNIX) */
     unsigned processors; /* this process may run on, if it was worth asking; else 0 */
     bool shares_nothing; /* its file system cannot share blocks with the other end: it was tried */
-    dev_t device;        /* with inode: identity of a file */
+    struct timespec modified; /* of a regular file */
+    dev_t device;             /* with inode: identity of a file */
     ino_t inode;
     dev_t special_device; /* identity of a block or character device */
 };

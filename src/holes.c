@@ -50,8 +50,16 @@ int zs_holes_make(struct zs_holes *holes, uint64_t position, uint64_t length_byt
     if (moved < 0)
         return moved;
     holes->made_bytes += length_bytes;
-    holes->end = end;
+    if (holes->end < end)
+        holes->end = end;
     return 0;
+}
+
+/* By its last byte, which is a zero of ours; so it cannot become shorter, whoever writes to it. */
+static int lengthen(int fd, uint64_t end)
+{
+    ssize_t written = zs_sys_pwrite(fd, "", 1, end - 1);
+    return written < 0 ? (int)written : 0;
 }
 
 int zs_holes_finish(const struct zs_holes *holes)
@@ -64,7 +72,7 @@ int zs_holes_finish(const struct zs_holes *holes)
         return -errno;
     if (!S_ISREG(status.st_mode) || (uint64_t)status.st_size >= holes->end)
         return 0;
-    return zs_sys_truncate(holes->fd, holes->end);
+    return holes->shared ? lengthen(holes->fd, holes->end) : zs_sys_truncate(holes->fd, holes->end);
 }
 
 /* What most file systems allocate in: of less than that no hole can be made. */

@@ -27,9 +27,10 @@ struct zs_extent zs_holes_find(int fd, uint64_t position, uint64_t limit);
 struct zs_holes {
     int fd;
     uint64_t size_bytes; /* of the file (or device) before it was written to */
+    bool shared;         /* others write to the file, too: it must not be cut */
     bool cannot_punch;   /* it was tried */
     uint64_t made_bytes;
-    uint64_t end; /* behind the last hole made */
+    uint64_t end; /* behind the hole furthest back */
 };
 
 /*

@@ -47,6 +47,7 @@
  *
  * - zs_report_json(), zs_report_summary(): what it amounted to
  *     - report.[ch]
+ *     - watch.[ch]     (what is shown while it is under way)
  *     - progress.[ch]  (how far it is, in figures and as a bar)
  *     - explain.[ch]   (a plan in words)
  *     - stats.[ch]     (counters; memory)
@@ -64,20 +65,19 @@
 #include "explain.h"
 #include "options.h"
 #include "plan.h"
-#include "progress.h"
 #include "report.h"
 #include "signals.h"
 #include "source.h"
+#include "sys.h"
 #include "target.h"
 #include "transfer.h"
+#include "watch.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -116,6 +116,21 @@ static void die_of(int number)
     (void)sigprocmask(SIG_UNBLOCK, &set, NULL);
 }
 
+/* A call that a signal ended has no reason of its own. */
+static void name_signal(struct zs_error *error)
+{
+    struct zs_error named = *error;
+
+    if (error->code != EINTR || !zs_signals_stopped_by())
+        return;
+    named.code = 0;
+    named.detail[0] = '\0';
+    zs_error_append(&named, "%s", zs_signals_reason());
+    if (error->detail[0])
+        zs_error_append(&named, "%s", error->detail);
+    *error = named;
+}
+
 static int exit_status(const struct zs_error *error)
 {
     if (error->kind != ZS_ERROR_NONE && zs_signals_stopped_by())
@@ -137,13 +152,6 @@ static int exit_status(const struct zs_error *error)
         break;
     }
     return STATUS_FAILED;
-}
-
-static uint64_t now_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* fails only for clocks that do not exist */
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
 /* What is not shared then is refused, so the blocks must be known exactly. */
@@ -189,89 +197,6 @@ static int explain(const struct zs_plan *plan, const struct zs_facts *source,
                         "standard output", "writing", errno ? errno : EIO, NULL);
 }
 
-/* What is shown of a copy under way. */
-struct watch {
-    const struct zs_stats *stats;
-    struct zs_progress progress;
-    uint64_t total_bytes; /* 0: not known */
-    bool bar;             /* on a terminal: one line, drawn again and again */
-    bool drawn;
-};
-
-/*
- * Updates per second: of a bar as many as the eye can follow, of lines in a log as many as one
- * wants to read. 512 MiB from file to file take the same time with and without.
- */
-enum { BAR_MICROSECONDS = 100000, LINE_MICROSECONDS = 1000000 };
-
-/* A job in the background does not draw over what the one in the foreground shows. */
-static bool may_draw(void)
-{
-    pid_t foreground = tcgetpgrp(STDERR_FILENO);
-    return foreground < 0 || foreground == getpgrp();
-}
-
-static void draw(struct watch *watch)
-{
-    struct winsize size = {.ws_col = 0};
-    char text[256];
-    size_t columns = 0;
-
-    if (watch->bar && !may_draw())
-        return;
-    if (watch->bar)
-        columns = ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 1
-                      ? (size_t)size.ws_col - 1
-                      : 79;
-    zs_progress_text(&watch->progress, columns, text, sizeof text);
-    /* In one write, so that lines of several programs do not mix. */
-    (void)fprintf(stderr, watch->bar ? "\r%s\033[K" : "zslice: %s\n", text);
-    (void)fflush(stderr);
-    watch->drawn = watch->bar;
-}
-
-static void answer(void *context, bool asked)
-{
-    struct watch *watch = context;
-    uint64_t done_bytes = zs_stats_bytes(watch->stats);
-    uint64_t now = now_ns();
-
-    zs_progress_update(&watch->progress, now, done_bytes, watch->total_bytes);
-    if (!asked) {
-        draw(watch);
-        return;
-    }
-    if (watch->drawn)
-        (void)fputs("\r\033[K", stderr);
-    zs_report_progress(stderr, done_bytes, watch->total_bytes, now - watch->progress.start_ns);
-    (void)fflush(stderr);
-}
-
-static void begin_watch(struct watch *watch, const struct zs_options *options, uint64_t start_ns)
-{
-    zs_progress_begin(&watch->progress, start_ns);
-    zs_signals_answer(answer, watch);
-    if (!options->progress || options->explain)
-        return;
-    watch->bar = isatty(STDERR_FILENO);
-    zs_signals_tick(watch->bar ? BAR_MICROSECONDS : LINE_MICROSECONDS);
-}
-
-/* The last state stays on the screen, and what comes after it begins on a line of its own. */
-static void end_watch(struct watch *watch, const struct zs_options *options, bool complete)
-{
-    if (!options->progress || options->explain)
-        return;
-    zs_signals_tick(0);
-    zs_progress_update(&watch->progress, now_ns(), zs_stats_bytes(watch->stats),
-                       watch->total_bytes);
-    if (complete || watch->drawn)
-        draw(watch);
-    if (watch->drawn)
-        (void)fputc('\n', stderr);
-    (void)fflush(stderr);
-}
-
 /* What is done in place has no target; the plan is made as if one were to be created. */
 static int examine_target(struct zs_target *target, const struct zs_options *options,
                           struct zs_error *error)
@@ -295,15 +220,60 @@ static int copy(struct zs_plan *plan, struct zs_source *source, struct zs_target
         return -1;
     int result = zs_transfer(plan, source, target, stats, digest, &report->bytes, error);
     if (result == 0 && digest) {
-        zs_digest_finish(digest, report->digest);
+        result = zs_digest_finish(digest, report->digest, error);
         report->digest_object = zs_report_name_slice(plan, report->bytes);
     }
     zs_digest_free(digest);
     return result;
 }
 
-static int carry_out(const struct zs_options *options, struct watch *watch, struct zs_stats *stats,
-                     struct zs_report *report, struct zs_error *error)
+/* What --report names, which is emptied only when there is something to write into it. */
+static FILE *open_paper(const struct zs_options *options, struct zs_error *error)
+{
+    if (!options->report_path)
+        return stderr;
+    int fd = zs_sys_open(options->report_path, O_WRONLY | O_CREAT, 0666);
+    FILE *paper = fd >= 0 ? fdopen(fd, "w") : NULL;
+    if (!paper)
+        (void)zs_error_set(error, ZS_ERROR_REFUSED, options->report_path, "opening",
+                           fd < 0 ? -fd : errno, NULL);
+    return paper;
+}
+
+/* The report must not be written over what is read, or has just been written. */
+static int check_paper(FILE *paper, const struct zs_options *options,
+                       const struct zs_source *source, const struct zs_target *target,
+                       struct zs_error *error)
+{
+    struct zs_facts facts;
+
+    if (paper == stderr)
+        return 0;
+    int examined = zs_facts_of_descriptor(fileno(paper), &facts);
+    if (examined < 0)
+        return zs_error_set(error, ZS_ERROR_REFUSED, options->report_path, "examining", -examined,
+                            NULL);
+    if (facts.kind == ZS_KIND_REGULAR &&
+        (zs_facts_same_file(&facts, &source->facts) || zs_facts_same_file(&facts, &target->facts)))
+        return zs_error_set(error, ZS_ERROR_REFUSED, options->report_path, "--report", 0,
+                            "it is the source or the target, too");
+    return 0;
+}
+
+static int close_paper(FILE *paper, const struct zs_options *options, struct zs_error *error)
+{
+    if (paper == stderr)
+        return 0;
+    bool failed = ferror(paper) != 0;
+    errno = 0;
+    if (fclose(paper) == 0 && !failed)
+        return 0;
+    return zs_error_set(error, ZS_ERROR_TRANSFER, options->report_path, "writing",
+                        errno ? errno : EIO, NULL);
+}
+
+static int carry_out(const struct zs_options *options, FILE *paper, struct zs_watch *watch,
+                     struct zs_stats *stats, struct zs_report *report, struct zs_error *error)
 {
     struct zs_source source;
     struct zs_target target = {.fd = -1};
@@ -314,6 +284,7 @@ static int carry_out(const struct zs_options *options, struct watch *watch, stru
                                                                 options->source_name, error) == 0 &&
         (!wants_sharing(options) || learn(&source, 0, source.facts.size_bytes, error) == 0) &&
         examine_target(&target, options, error) == 0 &&
+        check_paper(paper, options, &source, &target, error) == 0 &&
         zs_plan_make(options, &source.facts, &target.facts, &plan, error) == 0 &&
         refine(&plan, &source, &target, error) == 0) {
         watch->total_bytes = zs_plan_total_bytes(&plan);
@@ -328,22 +299,24 @@ static int carry_out(const struct zs_options *options, struct watch *watch, stru
 
 /*
  * Everything goes to standard error in one write each, so that lines of several programs do not
- * mix.
+ * mix. What scripts read goes to `paper`, which may be standard error, too.
  */
 static void tell(const struct zs_options *options, const struct zs_report *report,
-                 const struct zs_error *error)
+                 const struct zs_error *error, FILE *paper)
 {
     if (error->kind != ZS_ERROR_NONE && report->exit_status != STATUS_SIGNAL + SIGPIPE)
         zs_diag_print_error(stderr, error);
     (void)fflush(stderr);
+    if (paper != stderr)
+        (void)zs_sys_truncate(fileno(paper), 0); /* not a pipe or device */
     if (report->complete && report->digest[0] != '\0')
-        zs_report_digest(stderr, report);
+        zs_report_digest(paper, report);
     (void)fflush(stderr);
     if (options->verbose && report->complete)
         zs_report_summary(stderr, report);
     (void)fflush(stderr);
     if (options->stats_json)
-        zs_report_json(stderr, report);
+        zs_report_json(paper, report);
     (void)fflush(stderr);
 }
 
@@ -353,30 +326,41 @@ int main(int argc, char **argv)
     struct zs_error error = {0};
     struct zs_stats stats = {0};
     struct zs_report report = {.stats = &stats};
-    struct watch watch = {.stats = &stats};
+    struct zs_watch watch = {.stats = &stats};
     enum zs_action action;
-    uint64_t start_ns = now_ns();
+    uint64_t start_ns = zs_watch_now_ns();
     static char line[BUFSIZ];
+    FILE *paper = stderr;
 
     (void)setvbuf(stderr, line, _IOFBF, sizeof line); /* it is flushed line by line */
     occupy_closed_descriptors();
     zs_signals_catch();
     if (zs_options_parse(argc, argv, &options, &action, &error) == 0 && action == ZS_ACTION_COPY) {
         stats.sample_memory = options.stats_json;
-        begin_watch(&watch, &options, start_ns);
-        (void)carry_out(&options, &watch, &stats, &report, &error);
-        end_watch(&watch, &options, error.kind == ZS_ERROR_NONE);
+        zs_watch_begin(&watch, &options, start_ns);
+        paper = open_paper(&options, &error);
+        if (paper)
+            (void)carry_out(&options, paper, &watch, &stats, &report, &error);
+        else
+            paper = stderr;
+        zs_watch_end(&watch, &options, error.kind == ZS_ERROR_NONE);
     }
 
+    name_signal(&error);
     report.ranges = options.range_count > 0 ? options.range_count : 1;
     report.source = options.source_path;
     report.target = options.in_place == ZS_IN_PLACE_NO ? options.target_path : options.source_path;
     report.digest_kind = options.digest;
-    report.nanoseconds = now_ns() - start_ns;
+    report.nanoseconds = zs_watch_now_ns() - start_ns;
     report.complete = error.kind == ZS_ERROR_NONE;
     report.exit_status = exit_status(&error);
     if (action == ZS_ACTION_COPY || !report.complete)
-        tell(&options, &report, &error);
+        tell(&options, &report, &error, paper);
+    if (close_paper(paper, &options, &error) < 0 && report.complete) {
+        zs_diag_print_error(stderr, &error);
+        (void)fflush(stderr);
+        report.exit_status = STATUS_FAILED;
+    }
     free(report.digest_object);
     zs_options_free(&options);
     if (report.exit_status > STATUS_SIGNAL)

@@ -43,6 +43,7 @@ enum {
     OPTION_DIGEST,
     OPTION_VERIFY,
     OPTION_STATS,
+    OPTION_REPORT,
     OPTION_HELP,
     OPTION_USAGE,
     OPTION_VERSION,
@@ -118,6 +119,8 @@ static const struct poptOption report[] = {
     SWITCH("verbose", 'v', 'v', "print a summary line on standard error"),
     VALUE("stats", '\0', OPTION_STATS, "print statistics on standard error, in this format",
           "json"),
+    VALUE("report", '\0', OPTION_REPORT, "write digest and statistics to this file instead",
+          "FILE"),
     POPT_TABLEEND,
 };
 
@@ -509,6 +512,9 @@ static int take_value(int option, const char *text, struct parser *parser,
         return parse_engine(text, options, error);
     case OPTION_STATS:
         return parse_stats(text, options, error);
+    case OPTION_REPORT:
+        options->report_path = text;
+        return 0;
     default:
         return usage_error(error, text, "a value of an option that is not handled");
     }
@@ -741,6 +747,13 @@ static int check_combinations(const struct parser *parser, const struct zs_optio
     if (options->engine_forced && options->reflink == ZS_REFLINK_NEVER &&
         options->engine == ZS_ENGINE_REFLINK)
         return usage_error(error, "--reflink=never", "it cannot be combined with --engine=reflink");
+    if (options->report_path && !options->stats_json && options->digest == ZS_DIGEST_NONE)
+        return usage_error(error, "--report",
+                           "there is nothing to report without --digest or "
+                           "--stats");
+    if (options->append && options->verify)
+        return usage_error(error, "--verify",
+                           "it cannot be combined with --append, as others may append meanwhile");
     if (options->sparse == ZS_SPARSE_NEVER && wants_shared)
         return usage_error(error, "--sparse=never",
                            "it cannot be combined with sharing blocks, which keeps holes");

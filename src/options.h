@@ -70,6 +70,7 @@ struct zs_options {
     enum zs_digest_kind digest;
     bool verify;
     bool progress;
+    const char *report_path; /* NULL: standard error */
     bool stats_json;
     bool verbose;
 

@@ -438,6 +438,8 @@ static const char *refuse_sharing(const struct planning *p)
 {
     const struct zs_options *options = p->options;
 
+    if (options->in_place != ZS_IN_PLACE_NO)
+        return "nothing is copied to another file";
     if (options->reflink == ZS_REFLINK_NEVER)
         return "--reflink=never";
     if (options->sparse != ZS_SPARSE_AUTO)
@@ -632,6 +634,21 @@ static int keep_holes(const struct planning *p)
     return 0;
 }
 
+/* A file that becomes the slice itself: it must be one, and the slice in one piece. */
+static int check_in_place(const struct planning *p)
+{
+    const struct zs_plan *plan = p->plan;
+
+    if (p->options->in_place == ZS_IN_PLACE_NO)
+        return 0;
+    if (p->source->kind != ZS_KIND_REGULAR || !zs_facts_mappable(p->source))
+        return refuse(p, p->options->source_name, "--in-place", 0, "it must be a regular file");
+    if (plan->part_count != 1 || !zs_range_is_contiguous(&plan->parts[0].range))
+        return refuse(p, p->options->source_name, "--in-place", 0,
+                      "the slice's bytes do not lie together");
+    return 0;
+}
+
 static bool is_piecewise(const struct planning *p, const struct zs_range *range)
 {
     bool buffer_forced = p->options->engine_forced && p->options->engine == ZS_ENGINE_BUFFER;
@@ -735,8 +752,8 @@ int zs_plan_make(const struct zs_options *options, const struct zs_facts *source
 
     *plan = (struct zs_plan){.options = options};
     if (check_ends(&p) < 0 || place(&p) < 0 || resolve_ranges(&p) < 0 || place_parts(&p) < 0 ||
-        check_same_file(&p) < 0 || share_blocks(&p) < 0 || keep_holes(&p) < 0 ||
-        choose_engines(&p) < 0)
+        check_same_file(&p) < 0 || check_in_place(&p) < 0 || share_blocks(&p) < 0 ||
+        keep_holes(&p) < 0 || choose_engines(&p) < 0)
         return -1;
     return 0;
 }

@@ -1,4 +1,4 @@
-/* The two forms of a run's report. */
+/* What a run amounted to, and how far it has come, in the forms that are printed. */
 
 #include "report.h"
 

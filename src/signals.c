@@ -5,15 +5,18 @@
 #include <errno.h>
 #include <signal.h>
 #include <stddef.h>
-#include <sys/time.h>
+#include <time.h>
 #include <unistd.h>
 
 static volatile sig_atomic_t stop_number;   /* the signal that asks to stop, or 0 */
 static volatile sig_atomic_t report_wanted; /* SIGUSR1 came */
+static volatile sig_atomic_t alarmed;       /* the timer has run out */
 static bool quiet;                          /* stopping: no signal is let through any more */
 static bool dies_of_pipe;
-static volatile sig_atomic_t alarmed; /* SIGALRM came */
-static long tick_microseconds;        /* 0: no ticks */
+static bool has_timer;
+static timer_t timer;
+static int timer_signal;       /* one of our own: SIGALRM may be somebody else's time limit */
+static long tick_microseconds; /* 0: no ticks */
 static void (*answer)(void *context, bool asked);
 static void *answer_context;
 
@@ -29,28 +32,25 @@ static void wake(int number)
     alarmed = 1; /* and a wait has been interrupted, which may be all */
 }
 
-/* setitimer is not on POSIX's list for handlers, but nothing more than a system call on Linux. */
-static void set_alarm(long microseconds)
+/* May be called by handlers. period_microseconds 0: once. */
+static void set_alarm(long microseconds, long period_microseconds)
 {
-    struct timeval period = {microseconds / 1000000, microseconds % 1000000};
-    struct itimerval timer = {period, period};
-    (void)setitimer(ITIMER_REAL, &timer, NULL);
+    struct itimerspec when = {
+        .it_value = {microseconds / 1000000, microseconds % 1000000 * 1000},
+        .it_interval = {period_microseconds / 1000000, period_microseconds % 1000000 * 1000}};
+    if (has_timer)
+        (void)timer_settime(timer, 0, &when, NULL);
 }
 
+/* No SA_RESTART: waits are to end. */
 static void catch_with(int number, void (*handler)(int))
 {
-    struct sigaction action = {.sa_handler = handler}; /* no SA_RESTART: waits are to end */
+    struct sigaction action = {.sa_handler = handler};
     struct sigaction before;
 
     (void)sigfillset(&action.sa_mask);
-    if (sigaction(number, &action, &before) == 0 && before.sa_handler == SIG_IGN)
-        (void)sigaction(number, &before, NULL);
-}
-
-static void catch_alarm(void)
-{
-    struct sigaction action = {.sa_handler = wake};
-    (void)sigaction(SIGALRM, &action, NULL);
+    if (sigaction(number, NULL, &before) == 0 && before.sa_handler != SIG_IGN)
+        (void)sigaction(number, &action, NULL);
 }
 
 static void note(int number)
@@ -61,15 +61,27 @@ static void note(int number)
         report_wanted = 1;
     else if (stop_number == 0)
         stop_number = number;
-    catch_alarm();
-    set_alarm(WAKE_MICROSECONDS);
+    set_alarm(WAKE_MICROSECONDS, WAKE_MICROSECONDS);
     errno = kept;
+}
+
+/* Without a timer, to be had by everybody, a signal that comes at a bad moment waits for the next.
+ */
+static void create_timer(void)
+{
+    struct sigevent event = {.sigev_notify = SIGEV_SIGNAL};
+
+    timer_signal = SIGRTMIN;
+    event.sigev_signo = timer_signal;
+    catch_with(timer_signal, wake);
+    has_timer = timer_create(CLOCK_MONOTONIC, &event, &timer) == 0;
 }
 
 void zs_signals_catch(void)
 {
     (void)signal(SIGXFSZ, SIG_IGN);
     dies_of_pipe = signal(SIGPIPE, SIG_IGN) != SIG_IGN;
+    create_timer();
     catch_with(SIGINT, note);
     catch_with(SIGTERM, note);
     catch_with(SIGHUP, note);
@@ -90,41 +102,47 @@ void zs_signals_answer(void (*report)(void *context, bool asked), void *context)
 void zs_signals_tick(long microseconds)
 {
     tick_microseconds = microseconds;
-    catch_alarm();
-    set_alarm(microseconds);
+    set_alarm(microseconds, 0);
 }
 
 /* SIGPIPE and SIGXFSZ are not among them: they are ignored. */
 static void let_nothing_through(void)
 {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGALRM};
+    const int numbers[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, timer_signal};
     sigset_t set;
 
     (void)sigemptyset(&set);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         (void)sigaddset(&set, numbers[i]);
     (void)sigprocmask(SIG_BLOCK, &set, NULL);
-    set_alarm(0);
+    set_alarm(0, 0);
     quiet = true;
+}
+
+/*
+ * A tick is one interruption, set anew when it has been answered: a call that is begun again from
+ * its start each time would else never end.
+ */
+static void answer_once(void)
+{
+    bool asked = report_wanted != 0;
+
+    report_wanted = 0;
+    alarmed = 0;
+    answer(answer_context, asked);
+    set_alarm(tick_microseconds, 0);
 }
 
 bool zs_signals_attend(void)
 {
-    if (stop_number != 0) {
-        if (!quiet)
-            let_nothing_through();
-        return true;
-    }
-    bool asked = report_wanted != 0;
-    bool tick = alarmed && tick_microseconds > 0;
-    if ((asked || tick) && answer) {
-        report_wanted = 0;
-        alarmed = 0;
-        if (asked)
-            set_alarm(tick_microseconds);
-        answer(answer_context, asked);
-    }
-    return false;
+    /* Looked at again after the timer was set: that may have put out the alarm of a new note. */
+    while (stop_number == 0 && answer && (report_wanted || (alarmed && tick_microseconds > 0)))
+        answer_once();
+    if (stop_number == 0)
+        return false;
+    if (!quiet)
+        let_nothing_through();
+    return true;
 }
 
 int zs_signals_stopped_by(void)

@@ -25,7 +25,7 @@ bool zs_signals_dies_of_pipe(void);
  */
 void zs_signals_answer(void (*report)(void *context, bool asked), void *context);
 
-/* Has it called every so often, too; waits are interrupted for that. */
+/* Has it called every so often, too (0: no more); waits are interrupted for that. */
 void zs_signals_tick(long microseconds);
 
 /*

@@ -50,12 +50,27 @@ static int check_old(const struct zs_staged *staged, const char *name, struct zs
     return 0;
 }
 
-static int examine_old(struct zs_staged *staged, const char *name, struct zs_error *error)
+static bool is_same_file(const struct stat *a, dev_t device, ino_t inode)
 {
+    return a->st_dev == device && a->st_ino == inode;
+}
+
+static const char another_file[] = "another file took its place meanwhile";
+
+static int examine_old(struct zs_staged *staged, const struct zs_facts *facts, const char *name,
+                       struct zs_error *error)
+{
+    if (*zs_path_name(staged->path) == '\0')
+        return refused(name, "creating", staged->path[0] == '\0' ? ENOENT : EISDIR, NULL, error);
     staged->replaces = fstatat(staged->folder_fd, zs_path_name(staged->path), &staged->old,
                                AT_SYMLINK_NOFOLLOW) == 0;
+    if (!staged->replaces && errno != ENOENT)
+        return refused(name, "examining", errno, NULL, error);
+    if (staged->replaces != (facts->kind != ZS_KIND_NONE) ||
+        (staged->replaces && !is_same_file(&staged->old, facts->device, facts->inode)))
+        return refused(name, "opening", 0, another_file, error);
     if (!staged->replaces)
-        return errno == ENOENT ? 0 : refused(name, "examining", errno, NULL, error);
+        return 0;
     return check_old(staged, name, error);
 }
 
@@ -80,9 +95,7 @@ static int open_named(struct zs_staged *staged)
         int chosen = choose_name(staged->temporary, sizeof staged->temporary);
         if (chosen < 0)
             return chosen;
-        fd = openat(staged->folder_fd, staged->temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC,
-                    0600);
-        fd = fd < 0 ? -errno : fd;
+        fd = zs_sys_open_at(staged->folder_fd, staged->temporary, O_RDWR | O_CREAT | O_EXCL, 0600);
     }
     if (fd < 0)
         staged->temporary[0] = '\0';
@@ -100,10 +113,10 @@ static bool can_be_named(int fd)
 static int open_unnamed(const struct zs_staged *staged)
 {
     /* Nobody else can open it; so a new file may have its mode at once, as the folder wants it. */
-    int fd = openat(staged->folder_fd, ".", O_TMPFILE | O_RDWR | O_CLOEXEC,
-                    staged->replaces ? 0600 : 0666);
+    int fd =
+        zs_sys_open_at(staged->folder_fd, ".", O_TMPFILE | O_RDWR, staged->replaces ? 0600 : 0666);
     if (fd < 0)
-        return -errno;
+        return fd;
     if (can_be_named(fd))
         return fd;
     (void)close(fd);
@@ -169,6 +182,13 @@ static int keep_attribute(const struct zs_staged *staged, const char *attribute)
     return result;
 }
 
+/* An access control list that is not POSIX's, as of NFS 4. */
+static bool is_other_acl(const char *attribute)
+{
+    return strncmp(attribute, "system.", 7) == 0 && strstr(attribute, "acl") &&
+           strcmp(attribute, acl_attribute) != 0;
+}
+
 static int keep_user_attributes(const struct zs_staged *staged)
 {
     ssize_t size = llistxattr(staged->path, NULL, 0);
@@ -185,6 +205,8 @@ static int keep_user_attributes(const struct zs_staged *staged)
     for (ssize_t at = 0; at < size && result == 0; at += (ssize_t)strlen(names + at) + 1) {
         if (strncmp(names + at, "user.", 5) == 0)
             result = keep_attribute(staged, names + at);
+        else if (is_other_acl(names + at))
+            result = -EOPNOTSUPP;
     }
     free(names);
     return result;
@@ -206,8 +228,8 @@ static int keep_what_can_be_refused(struct zs_staged *staged, const char *name,
     return 0;
 }
 
-int zs_staged_open(struct zs_staged *staged, const char *path, const char *name,
-                   struct zs_error *error)
+int zs_staged_open(struct zs_staged *staged, const char *path, const struct zs_facts *facts,
+                   const char *name, struct zs_error *error)
 {
     *staged = (struct zs_staged){.fd = -1, .folder_fd = -1};
 
@@ -219,7 +241,7 @@ int zs_staged_open(struct zs_staged *staged, const char *path, const char *name,
         (void)refused(name, "opening its folder", -staged->folder_fd, NULL, error);
         goto failed;
     }
-    if (examine_old(staged, name, error) < 0)
+    if (examine_old(staged, facts, name, error) < 0)
         goto failed;
     int opened = open_new(staged);
     if (opened < 0) {
@@ -253,12 +275,10 @@ static int set_permissions(const struct zs_staged *staged)
     /* What the folder gives to new files the old one need not have had. */
     if (!staged->acl && fremovexattr(staged->fd, acl_attribute) < 0 && !is_absent(errno))
         return -errno;
-    if (fchmod(staged->fd, staged->old.st_mode & 07777) < 0)
+    /* Before the mode, which without it would let the group in. */
+    if (staged->acl && fsetxattr(staged->fd, acl_attribute, staged->acl, staged->acl_bytes, 0) < 0)
         return -errno;
-    return staged->acl &&
-                   fsetxattr(staged->fd, acl_attribute, staged->acl, staged->acl_bytes, 0) < 0
-               ? -errno
-               : 0;
+    return fchmod(staged->fd, staged->old.st_mode & 07777) < 0 ? -errno : 0;
 }
 
 static int link_as(const struct zs_staged *staged, const char *name)
@@ -266,8 +286,7 @@ static int link_as(const struct zs_staged *staged, const char *name)
     char descriptor[32];
 
     (void)snprintf(descriptor, sizeof descriptor, "/proc/self/fd/%d", staged->fd);
-    return linkat(AT_FDCWD, descriptor, staged->folder_fd, name, AT_SYMLINK_FOLLOW) < 0 ? -errno
-                                                                                        : 0;
+    return zs_sys_link(descriptor, staged->folder_fd, name);
 }
 
 /* Gives a file that has no name one to be renamed from. */
@@ -286,29 +305,46 @@ static int give_name(struct zs_staged *staged)
     return result;
 }
 
+/* Whether the place is as it was: what somebody else has put there would be lost. */
+static bool is_place_unchanged(const struct zs_staged *staged)
+{
+    struct stat there;
+    bool taken =
+        fstatat(staged->folder_fd, zs_path_name(staged->path), &there, AT_SYMLINK_NOFOLLOW) == 0;
+
+    return taken == staged->replaces &&
+           (!taken || is_same_file(&there, staged->old.st_dev, staged->old.st_ino));
+}
+
+/* A new name; that it is taken by now is an error. */
+static int take_free_place(struct zs_staged *staged, const char *name)
+{
+    if (staged->temporary[0] == '\0')
+        return link_as(staged, name);
+    /* Where it cannot be asked for, somebody may come between looking and renaming. */
+    int result = zs_sys_rename(staged->folder_fd, staged->temporary, name, true);
+    if (result == -EINVAL || result == -ENOSYS)
+        result = zs_sys_rename(staged->folder_fd, staged->temporary, name, false);
+    if (result == 0)
+        staged->temporary[0] = '\0';
+    return result;
+}
+
 static int take_place(struct zs_staged *staged)
 {
     const char *name = zs_path_name(staged->path);
-    struct stat there;
-    bool taken = fstatat(staged->folder_fd, name, &there, AT_SYMLINK_NOFOLLOW) == 0;
 
-    if (taken && !S_ISREG(there.st_mode))
-        return -EEXIST;
-    if (staged->temporary[0] == '\0') {
-        int result = taken ? -EEXIST : link_as(staged, name);
-        if (result == -EEXIST)
-            result = give_name(staged);
-        if (result < 0 || staged->temporary[0] == '\0')
-            return result;
-    }
-    if (renameat(staged->folder_fd, staged->temporary, staged->folder_fd, name) < 0)
-        return -errno;
-    staged->temporary[0] = '\0';
-    return 0;
+    if (!staged->replaces)
+        return take_free_place(staged, name);
+    int result = staged->temporary[0] == '\0' ? give_name(staged) : 0;
+    if (result == 0)
+        result = zs_sys_rename(staged->folder_fd, staged->temporary, name, false);
+    if (result == 0)
+        staged->temporary[0] = '\0';
+    return result;
 }
 
-int zs_staged_commit(struct zs_staged *staged, bool sync_folder, const char *name,
-                     struct zs_error *error)
+static int put_in_place(struct zs_staged *staged, const char *name, struct zs_error *error)
 {
     int result = set_permissions(staged);
     if (result < 0)
@@ -316,10 +352,21 @@ int zs_staged_commit(struct zs_staged *staged, bool sync_folder, const char *nam
     result = zs_sys_sync(staged->fd);
     if (result < 0)
         return failed(name, "syncing", -result, error);
+    if (!is_place_unchanged(staged))
+        return zs_error_set(error, ZS_ERROR_TRANSFER, name, "putting the new file in its place", 0,
+                            "%s", another_file);
     result = take_place(staged);
-    if (result < 0)
-        return failed(name, "putting the new file in its place", -result, error);
-    result = sync_folder ? zs_path_sync_folder(staged->folder_fd, staged->fd) : 0;
+    return result < 0 ? failed(name, "putting the new file in its place", -result, error) : 0;
+}
+
+int zs_staged_commit(struct zs_staged *staged, bool sync_folder, const char *name,
+                     struct zs_error *error)
+{
+    if (put_in_place(staged, name, error) < 0) {
+        zs_error_append(error, "the target is as it was");
+        return -1;
+    }
+    int result = sync_folder ? zs_path_sync_folder(staged->folder_fd, staged->fd) : 0;
     return result < 0 ? failed(name, "syncing its folder", -result, error) : 0;
 }
 

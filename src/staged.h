@@ -2,6 +2,7 @@
 #define ZS_STAGED_H
 
 #include "error.h"
+#include "facts.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,16 +25,17 @@ struct zs_staged {
 };
 
 /*
- * Makes the new file, with the owner of the one that it will replace and its user attributes. 0, or
- * -1 with *error (REFUSED): nothing is left then. name: for messages, borrowed.
+ * Makes the new file, with the owner of the one that it will replace, which must be what `facts`
+ * say, and its user attributes. 0, or -1 with *error (REFUSED): nothing is left then. name: for
+ * messages, borrowed.
  */
-int zs_staged_open(struct zs_staged *staged, const char *path, const char *name,
-                   struct zs_error *error);
+int zs_staged_open(struct zs_staged *staged, const char *path, const struct zs_facts *facts,
+                   const char *name, struct zs_error *error);
 
 /*
- * Gives it the mode and access control list of the old one, syncs it, and puts it in its place;
- * with sync_folder, the name is on the device as well. 0, or -1 with *error: the old file is there
- * still, unless syncing the folder was what failed.
+ * Gives it the mode and access control list of the old one, syncs it, and puts it in its place, if
+ * nothing else has taken that meanwhile; with sync_folder, the name is on the device as well. 0, or
+ * -1 with *error: the old file is there still, unless syncing the folder was what failed.
  */
 int zs_staged_commit(struct zs_staged *staged, bool sync_folder, const char *name,
                      struct zs_error *error);

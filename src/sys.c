@@ -9,6 +9,7 @@
 #include <linux/fs.h>
 #include <poll.h>
 #include <sched.h>
+#include <stdio.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>
@@ -116,6 +117,21 @@ int zs_sys_clone_range(int source_fd, uint64_t source_position, int target_fd,
 int zs_sys_open(const char *path, int flags, mode_t mode)
 {
     return RETRY(open(path, flags | O_CLOEXEC | O_NOCTTY, mode));
+}
+
+int zs_sys_open_at(int folder_fd, const char *path, int flags, mode_t mode)
+{
+    return RETRY(openat(folder_fd, path, flags | O_CLOEXEC | O_NOCTTY, mode));
+}
+
+int zs_sys_link(const char *path, int folder_fd, const char *name)
+{
+    return RETRY(linkat(AT_FDCWD, path, folder_fd, name, AT_SYMLINK_FOLLOW));
+}
+
+int zs_sys_rename(int folder_fd, const char *from, const char *to, bool keep_other)
+{
+    return RETRY(renameat2(folder_fd, from, folder_fd, to, keep_other ? RENAME_NOREPLACE : 0));
 }
 
 int zs_sys_close(int fd)

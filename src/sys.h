@@ -59,6 +59,18 @@ int zs_sys_clone_range(int source_fd, uint64_t source_position, int target_fd,
 /* A descriptor or -errno. O_CLOEXEC and O_NOCTTY are added. */
 int zs_sys_open(const char *path, int flags, mode_t mode);
 
+/* The same, relative to a folder. */
+int zs_sys_open_at(int folder_fd, const char *path, int flags, mode_t mode);
+
+/* Gives the file at `path` (symbolic links followed) another name, in a folder. 0 or -errno. */
+int zs_sys_link(const char *path, int folder_fd, const char *name);
+
+/*
+ * Renames within a folder; what had the new name loses it, unless keep_other is true: then it is
+ * -EEXIST, or -EINVAL or -ENOSYS where that cannot be had. 0 or -errno.
+ */
+int zs_sys_rename(int folder_fd, const char *from, const char *to, bool keep_other);
+
 /* EINTR is success: on Linux the descriptor is gone and nothing is known to be lost. */
 int zs_sys_close(int fd);
 

@@ -7,6 +7,7 @@
 #include "target.h"
 
 #include "path.h"
+#include "signals.h"
 #include "sys.h"
 
 #include <errno.h>
@@ -167,7 +168,7 @@ static int open_existing(struct zs_target *target, const struct zs_plan *plan,
 
 static int open_staged(struct zs_target *target, struct zs_error *error)
 {
-    if (zs_staged_open(&target->staged, target->path, target->name, error) < 0)
+    if (zs_staged_open(&target->staged, target->path, &target->facts, target->name, error) < 0)
         return -1;
     target->fd = target->staged.fd;
     target->is_staged = true;
@@ -294,6 +295,10 @@ static int empty(struct zs_target *target, const struct stat *status, const stru
     if ((plan->looks_for_space ? look_for_space(target, status, size, plan->reserve_bytes, error)
                                : secure_space(target, size, plan->reserve_bytes, error)) < 0)
         return -1;
+    if (zs_signals_attend()) {
+        give_back(target);
+        return failed(target, "preparing", EINTR, error);
+    }
     int emptied = zs_sys_truncate(target->fd, 0);
     if (emptied < 0) {
         give_back(target);
@@ -405,7 +410,8 @@ static int sync_target(struct zs_target *target, struct zs_error *error)
 {
     int result = zs_sys_sync_data(target->fd);
     if (result < 0)
-        return zs_error_set(error, ZS_ERROR_DEVICE, target->name, "syncing", -result, NULL);
+        return zs_error_set(error, result == -EINTR ? ZS_ERROR_TRANSFER : ZS_ERROR_DEVICE,
+                            target->name, "syncing", -result, NULL);
     return target->created_path || target->joined ? sync_folder(target, error) : 0;
 }
 

@@ -495,6 +495,7 @@ static int copy_extent(struct run *run, const struct zs_part *part, uint64_t ind
 
     zs_copy_begin(&copy, &range, part->source_position + index, part->target_position + index);
     int result = run_copy(run, part, &copy);
+    run->source_offset = part->range.start + index + copy.done_bytes;
     if (result == 0 && copy.source_ended)
         return judge_end(run, &part->range, index + copy.done_bytes, run->source_offset);
     return result;
@@ -684,7 +685,7 @@ static void set_up_holes(struct run *run)
 {
     struct stat status = {.st_size = 0};
 
-    run->holes = (struct zs_holes){.fd = run->target->fd};
+    run->holes = (struct zs_holes){.fd = run->target->fd, .shared = run->plan->shared};
     if (run->target->facts.kind == ZS_KIND_BLOCK)
         run->holes.size_bytes = run->target->facts.size_bytes;
     else if (fstat(run->target->fd, &status) == 0)
@@ -702,7 +703,7 @@ static int check_resumed(struct run *run)
     const struct zs_compared files = {run->source->fd, run->target->fd, run->source->name,
                                       run->target->name};
 
-    if (end == 0)
+    if (!run->plan->options->resume || run->target->facts.kind == ZS_KIND_NONE)
         return 0;
     if (fstat(run->target->fd, &status) < 0 || (uint64_t)status.st_size != end)
         return zs_error_set(run->error, ZS_ERROR_REFUSED, run->target->name, "--resume", 0,

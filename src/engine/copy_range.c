@@ -8,11 +8,6 @@
 #include "engine.h"
 #include "sys.h"
 
-/*
- * What one call copies: between two calls the source's size is looked at. Larger ones than 2 GiB
- * are corrupted by glibc 2.41 and 2.42.
- */
-enum { PIECE_BYTES = 128 * 1024 * 1024 };
 
 static const char *refuse(const struct zs_facts *source, const struct zs_facts *target)
 {
@@ -32,7 +27,7 @@ static struct zs_step step(const struct zs_copy *copy, void *state)
     uint64_t place;
     ssize_t moved =
         zs_sys_copy_file_range(copy->source_fd, copy->source_position, copy->target_fd,
-                               zs_copy_place(copy, &place), zs_copy_most(copy, PIECE_BYTES));
+                               zs_copy_place(copy, &place), zs_copy_most(copy, ZS_SYS_MOST));
     copy->stats->engines[ZS_ENGINE_COPY_RANGE].calls++;
     if (moved < 0)
         return zs_step_of_error(moved, ZS_END_EITHER);

@@ -54,7 +54,7 @@ sweep() {
 }
 
 @test "copy-range, forced: three calls" {
-    # One call copies up to 128 MiB.
+    # One call copies up to 16 MiB.
     sweep copy_file_range@out out copy-range forced -r 1000:1200000 -r 1200000:2400000 -r 2400000:
     all_good
 }
