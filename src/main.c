@@ -78,6 +78,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum {
@@ -227,37 +228,40 @@ static int copy(struct zs_plan *plan, struct zs_source *source, struct zs_target
     return result;
 }
 
+/* The report must not be written over what is read, or has just been written. */
+static bool is_end(const struct zs_facts *facts, const char *path, int standard_fd)
+{
+    struct zs_facts end;
+    int examined = strcmp(path, "-") == 0 ? zs_facts_of_descriptor(standard_fd, &end)
+                                          : zs_facts_of_path(path, &end);
+
+    return examined == 0 && facts->kind == ZS_KIND_REGULAR && zs_facts_same_file(facts, &end);
+}
+
 /* What --report names, which is emptied only when there is something to write into it. */
 static FILE *open_paper(const struct zs_options *options, struct zs_error *error)
 {
-    if (!options->report_path)
-        return stderr;
-    int fd = zs_sys_open(options->report_path, O_WRONLY | O_CREAT, 0666);
-    FILE *paper = fd >= 0 ? fdopen(fd, "w") : NULL;
-    if (!paper)
-        (void)zs_error_set(error, ZS_ERROR_REFUSED, options->report_path, "opening",
-                           fd < 0 ? -fd : errno, NULL);
-    return paper;
-}
-
-/* The report must not be written over what is read, or has just been written. */
-static int check_paper(FILE *paper, const struct zs_options *options,
-                       const struct zs_source *source, const struct zs_target *target,
-                       struct zs_error *error)
-{
+    const char *path = options->report_path;
     struct zs_facts facts;
 
-    if (paper == stderr)
-        return 0;
-    int examined = zs_facts_of_descriptor(fileno(paper), &facts);
-    if (examined < 0)
-        return zs_error_set(error, ZS_ERROR_REFUSED, options->report_path, "examining", -examined,
-                            NULL);
-    if (facts.kind == ZS_KIND_REGULAR &&
-        (zs_facts_same_file(&facts, &source->facts) || zs_facts_same_file(&facts, &target->facts)))
-        return zs_error_set(error, ZS_ERROR_REFUSED, options->report_path, "--report", 0,
-                            "it is the source or the target, too");
-    return 0;
+    if (!path)
+        return stderr;
+    int fd = zs_sys_open(path, O_WRONLY | O_CREAT, 0666);
+    int examined = fd < 0 ? fd : zs_facts_of_descriptor(fd, &facts);
+    if (examined < 0) {
+        (void)zs_error_set(error, ZS_ERROR_REFUSED, path, "opening", -examined, NULL);
+        return NULL;
+    }
+    if (is_end(&facts, options->source_path, STDIN_FILENO) ||
+        is_end(&facts, options->target_path, STDOUT_FILENO)) {
+        (void)zs_error_set(error, ZS_ERROR_REFUSED, path, "--report", 0,
+                           "it is the source or the target, too");
+        return NULL;
+    }
+    FILE *paper = fdopen(fd, "w");
+    if (!paper)
+        (void)zs_error_set(error, ZS_ERROR_TRANSFER, path, "opening", errno, NULL);
+    return paper;
 }
 
 static int close_paper(FILE *paper, const struct zs_options *options, struct zs_error *error)
@@ -272,7 +276,7 @@ static int close_paper(FILE *paper, const struct zs_options *options, struct zs_
                         errno ? errno : EIO, NULL);
 }
 
-static int carry_out(const struct zs_options *options, FILE *paper, struct zs_watch *watch,
+static int carry_out(const struct zs_options *options, struct zs_watch *watch,
                      struct zs_stats *stats, struct zs_report *report, struct zs_error *error)
 {
     struct zs_source source;
@@ -284,7 +288,6 @@ static int carry_out(const struct zs_options *options, FILE *paper, struct zs_wa
                                                                 options->source_name, error) == 0 &&
         (!wants_sharing(options) || learn(&source, 0, source.facts.size_bytes, error) == 0) &&
         examine_target(&target, options, error) == 0 &&
-        check_paper(paper, options, &source, &target, error) == 0 &&
         zs_plan_make(options, &source.facts, &target.facts, &plan, error) == 0 &&
         refine(&plan, &source, &target, error) == 0) {
         watch->total_bytes = zs_plan_total_bytes(&plan);
@@ -340,7 +343,7 @@ int main(int argc, char **argv)
         zs_watch_begin(&watch, &options, start_ns);
         paper = open_paper(&options, &error);
         if (paper)
-            (void)carry_out(&options, paper, &watch, &stats, &report, &error);
+            (void)carry_out(&options, &watch, &stats, &report, &error);
         else
             paper = stderr;
         zs_watch_end(&watch, &options, error.kind == ZS_ERROR_NONE);

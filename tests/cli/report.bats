@@ -52,6 +52,25 @@ load ../helper
     done
     cmp in in.before
     cmp out out.before
+    # Whatever else is wrong.
+    for report in in out; do
+        status=0
+        "$ZSLICE" --report $report --stats=json -o 5000 in out 2>err || status=$?
+        [ "$status" -eq 2 ]
+        "$ZSLICE" --report $report --stats=json --no-such in out 2>err || true
+    done
+    status=0
+    "$ZSLICE" --report out --stats=json missing out 2>err || status=$?
+    [ "$status" -eq 2 ]
+    cmp in in.before
+    cmp out out.before
+    status=0
+    "$ZSLICE" --report in --stats=json - - <in >>out 2>err || status=$?
+    [ "$status" -eq 2 ]
+    "$ZSLICE" --report out --stats=json in - >>out 2>err || status=$?
+    [ "$status" -eq 2 ]
+    cmp in in.before
+    cmp out out.before
 }
 
 @test "a report that cannot be opened: exit 2 and no target; one that cannot be written: exit 1" {
