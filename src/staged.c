@@ -62,9 +62,12 @@ static int examine_old(struct zs_staged *staged, const struct zs_facts *facts, c
 {
     if (*zs_path_name(staged->path) == '\0')
         return refused(name, "creating", staged->path[0] == '\0' ? ENOENT : EISDIR, NULL, error);
-    staged->replaces = fstatat(staged->folder_fd, zs_path_name(staged->path), &staged->old,
-                               AT_SYMLINK_NOFOLLOW) == 0;
-    if (!staged->replaces && errno != ENOENT)
+    staged->old_fd =
+        zs_sys_open_at(staged->folder_fd, zs_path_name(staged->path), O_PATH | O_NOFOLLOW, 0);
+    staged->replaces = staged->old_fd >= 0;
+    if (!staged->replaces && staged->old_fd != -ENOENT)
+        return refused(name, "examining", -staged->old_fd, NULL, error);
+    if (staged->replaces && fstat(staged->old_fd, &staged->old) < 0)
         return refused(name, "examining", errno, NULL, error);
     if (staged->replaces != (facts->kind != ZS_KIND_NONE) ||
         (staged->replaces && !is_same_file(&staged->old, facts->device, facts->inode)))
@@ -231,7 +234,7 @@ static int keep_what_can_be_refused(struct zs_staged *staged, const char *name,
 int zs_staged_open(struct zs_staged *staged, const char *path, const struct zs_facts *facts,
                    const char *name, struct zs_error *error)
 {
-    *staged = (struct zs_staged){.fd = -1, .folder_fd = -1};
+    *staged = (struct zs_staged){.fd = -1, .folder_fd = -1, .old_fd = -1};
 
     staged->path = zs_path_resolve(path);
     if (!staged->path)
@@ -376,7 +379,9 @@ void zs_staged_free(struct zs_staged *staged)
         (void)unlinkat(staged->folder_fd, staged->temporary, 0);
     if (staged->folder_fd >= 0)
         (void)zs_sys_close(staged->folder_fd);
+    if (staged->old_fd >= 0)
+        (void)zs_sys_close(staged->old_fd);
     free(staged->path);
     free(staged->acl);
-    *staged = (struct zs_staged){.fd = -1, .folder_fd = -1};
+    *staged = (struct zs_staged){.fd = -1, .folder_fd = -1, .old_fd = -1};
 }

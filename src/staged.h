@@ -18,9 +18,10 @@ struct zs_staged {
     int folder_fd;
     char *path;         /* the place to take, symbolic links followed */
     char temporary[32]; /* the name it has meanwhile; empty: none */
-    bool replaces;      /* there is a file to be replaced, and this is what it was */
-    struct stat old;
-    void *acl; /* its access control list; NULL: none */
+    bool replaces;      /* there is a file to be replaced */
+    int old_fd;         /* that file (O_PATH): as long as it is open, no other has its inode */
+    struct stat old;    /* what it was */
+    void *acl;          /* its access control list; NULL: none */
     size_t acl_bytes;
 };
 
