@@ -2,6 +2,7 @@
 
 #include "compare.h"
 
+#include "holes.h"
 #include "signals.h"
 #include "sys.h"
 
@@ -50,6 +51,25 @@ static size_t first_difference(const unsigned char *a, const unsigned char *b, s
     return at;
 }
 
+/* After a chunk of zeros: how many bytes more are a hole in both files, and so the same. */
+static uint64_t skip_holes(const struct zs_compared *files, struct zs_difference *at,
+                           uint64_t length_bytes)
+{
+    struct zs_extent source =
+        zs_holes_find(files->source_fd, at->source_position, at->source_position + length_bytes);
+    struct zs_extent target =
+        zs_holes_find(files->target_fd, at->target_position, at->target_position + length_bytes);
+    uint64_t of_source = source.end - at->source_position;
+    uint64_t of_target = target.end - at->target_position;
+    uint64_t both = of_source < of_target ? of_source : of_target;
+
+    if (!source.hole || !target.hole)
+        return 0;
+    at->source_position += both;
+    at->target_position += both;
+    return both;
+}
+
 /* Bytes that lie together in both files. */
 static int compare_run(const struct zs_compared *files, struct chunks *chunks,
                        struct zs_difference *at, uint64_t length_bytes, struct zs_error *error)
@@ -72,6 +92,9 @@ static int compare_run(const struct zs_compared *files, struct chunks *chunks,
         if (at->found)
             return 0;
         length_bytes -= next;
+        if (length_bytes > 0 && next == CHUNK_BYTES && chunks->source[0] == 0 &&
+            memcmp(chunks->source, chunks->source + 1, next - 1) == 0)
+            length_bytes -= skip_holes(files, at, length_bytes);
     }
     return 0;
 }

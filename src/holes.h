@@ -29,6 +29,10 @@ struct zs_holes {
     uint64_t size_bytes; /* of the file (or device) before it was written to */
     bool shared;         /* others write to the file, too: it must not be cut */
     bool cannot_punch;   /* it was tried */
+    bool preallocates;   /* the file system puts room behind what is written, and leaves it there */
+    uint64_t
+        open_start; /* the last hole left behind the end of the file, which may have got some */
+    uint64_t open_end;
     uint64_t made_bytes;
     uint64_t end; /* behind the hole furthest back */
 };
@@ -39,8 +43,11 @@ struct zs_holes {
  */
 int zs_holes_make(struct zs_holes *holes, uint64_t position, uint64_t length_bytes);
 
+/* Whether a target's file system preallocates; 0 or -errno. */
+int zs_holes_learn(struct zs_holes *holes);
+
 /* Makes a file that would end in a hole as long as it should be. 0 or -errno. */
-int zs_holes_finish(const struct zs_holes *holes);
+int zs_holes_finish(struct zs_holes *holes);
 
 /*
  * How many of the bytes from the first one on are alike, all zero or not, block by block;

@@ -690,6 +690,7 @@ static void set_up_holes(struct run *run)
         run->holes.size_bytes = run->target->facts.size_bytes;
     else if (fstat(run->target->fd, &status) == 0)
         run->holes.size_bytes = (uint64_t)status.st_size;
+    (void)zs_holes_learn(&run->holes); /* not to know costs room, and no byte */
 }
 
 /* The end of what is to be resumed has to be what the source has there. */
