@@ -506,6 +506,7 @@ static int copy_sparse(struct run *run, const struct zs_part *part)
 {
     const struct zs_range *range = &part->range;
 
+    book_use(run, range, part->present_bytes);
     for (uint64_t index = part->present_bytes; index < range->length_bytes;) {
         uint64_t position = part->source_position + index;
         struct zs_extent extent =
@@ -782,6 +783,21 @@ static int settle(struct run *run)
                : 0;
 }
 
+/* After a failure of the copy. */
+static void give_up(struct run *run, uint64_t *done_bytes)
+{
+    bool unwritten = run->written.done_bytes == run->stats->skipped_bytes;
+
+    if (unwritten) /* a hole at the beginning is nothing yet */
+        run->written.done_bytes = 0;
+    else
+        (void)zs_holes_finish(&run->holes); /* they are as good as what was written */
+    if (unwritten || run->plan->atomic)
+        *done_bytes = 0;
+    explain_forced_engine(run->stats, run->plan, unwritten && !run->target->emptied, run->error);
+    zs_target_abandon(run->target, run->plan, &run->written, run->error);
+}
+
 /* Everything up to the first byte. */
 static int prepare(struct run *run)
 {
@@ -822,9 +838,7 @@ int zs_transfer(struct zs_plan *plan, struct zs_source *source, struct zs_target
     if (result == 0) {
         result = zs_target_finish(target, plan, error);
     } else {
-        (void)zs_holes_finish(&run.holes); /* they are as good as what was written */
-        explain_forced_engine(stats, plan, run.written.done_bytes == 0 && !target->emptied, error);
-        zs_target_abandon(target, plan, &run.written, error);
+        give_up(&run, done_bytes);
     }
     zs_spool_close(&run.spool);
 
