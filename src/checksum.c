@@ -3,6 +3,7 @@
 #include "checksum.h"
 
 #include "signals.h"
+#include "sys.h"
 #include "view.h"
 
 #include <errno.h>
@@ -27,7 +28,8 @@ struct zs_checksum {
     uint64_t index;             /* its next byte */
     uint64_t position;          /* where the piece begins in the source */
     uint64_t furthest;          /* behind the last byte read */
-    struct zs_view piece;       /* mapped */
+    struct zs_view piece;       /* mapped, or a copy of the page that cannot be */
+    unsigned char page[4096];
 
     struct zs_error error;
     atomic_bool cancelled;
@@ -69,15 +71,30 @@ static int fail(struct zs_checksum *checksum, int code, const char *detail)
 
 static const char shrank[] = "it shrank meanwhile, or its device failed";
 
+/* No page that ends behind 2^63-1 can be mapped. */
+#define LAST_PAGE ((uint64_t)INT64_MAX & ~(uint64_t)4095)
+
+static int read_last_page(struct zs_checksum *checksum, size_t most)
+{
+    ssize_t got = zs_sys_pread(checksum->source_fd, checksum->page, most, checksum->position);
+
+    if (got <= 0)
+        return fail(checksum, got < 0 ? (int)-got : 0, got < 0 ? NULL : shrank);
+    checksum->piece = (struct zs_view){.bytes = checksum->page, .length_bytes = (size_t)got};
+    return 0;
+}
+
 /* Maps what comes next of the part, gaps included. */
 static int map_piece(struct zs_checksum *checksum)
 {
     const struct zs_range *range = &checksum->part->range;
     uint64_t offset = zs_range_offset(range, checksum->index);
     uint64_t span_bytes = zs_range_end(range) - range->start - offset;
-    size_t most = (size_t)least(span_bytes, PIECE_BYTES);
-
     checksum->position = checksum->part->source_position + offset;
+    if (checksum->position >= LAST_PAGE)
+        return read_last_page(checksum, (size_t)least(span_bytes, sizeof checksum->page));
+    span_bytes = least(span_bytes, LAST_PAGE - checksum->position);
+    size_t most = (size_t)least(span_bytes, PIECE_BYTES);
     checksum->piece = zs_window_view(&checksum->window, checksum->position, most);
     if (checksum->piece.length_bytes == 0) {
         int moved = zs_window_move(&checksum->window, checksum->source_fd, checksum->position,

@@ -39,9 +39,14 @@ static int check_unchanged(const struct work *work, bool touched)
 {
     struct stat status;
 
-    if (fstat(work->fd, &status) < 0)
-        return zs_error_set(work->error, touched ? ZS_ERROR_TRANSFER : ZS_ERROR_REFUSED, work->name,
-                            "examining", errno, NULL);
+    if (fstat(work->fd, &status) < 0) {
+        (void)zs_error_set(work->error, touched ? ZS_ERROR_TRANSFER : ZS_ERROR_REFUSED, work->name,
+                           "examining", errno, NULL);
+        if (touched)
+            zs_error_append(work->error, "its first %llu bytes are the slice",
+                            (ull)work->length_bytes);
+        return -1;
+    }
     bool same = status.st_dev == work->source->facts.device &&
                 status.st_ino == work->source->facts.inode &&
                 (uint64_t)status.st_size == work->size_bytes &&

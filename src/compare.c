@@ -2,6 +2,7 @@
 
 #include "compare.h"
 
+#include "gather.h"
 #include "holes.h"
 #include "signals.h"
 #include "sys.h"
@@ -37,6 +38,13 @@ static int read_all(int fd, const char *name, unsigned char *bytes, size_t lengt
         done += (size_t)got;
     }
     return 0;
+}
+
+static int check_stop(const struct zs_compared *files, struct zs_error *error)
+{
+    return zs_signals_attend() ? zs_error_set(error, ZS_ERROR_TRANSFER, files->target_name,
+                                              "comparing", 0, "%s", zs_signals_reason())
+                               : 0;
 }
 
 /* Where two stretches differ; length_bytes if they do not. */
@@ -77,9 +85,8 @@ static int compare_run(const struct zs_compared *files, struct chunks *chunks,
     while (length_bytes > 0) {
         size_t next = length_bytes < CHUNK_BYTES ? (size_t)length_bytes : CHUNK_BYTES;
 
-        if (zs_signals_attend())
-            return zs_error_set(error, ZS_ERROR_TRANSFER, files->target_name, "comparing", 0, "%s",
-                                zs_signals_reason());
+        if (check_stop(files, error) < 0)
+            return -1;
         if (read_all(files->source_fd, files->source_name, chunks->source, next,
                      at->source_position, error) < 0 ||
             read_all(files->target_fd, files->target_name, chunks->target, next,
@@ -99,19 +106,70 @@ static int compare_run(const struct zs_compared *files, struct chunks *chunks,
     return 0;
 }
 
+/*
+ * Pieces shorter than this are read with the gaps between them and gathered; a system call for each
+ * would take longer: 3.5 MB in pieces of 7 bytes of every 11 are 636,371 calls.
+ */
+enum { GATHER_BELOW_BYTES = 4096 };
+
+/* Where byte number `index` of a part lies in both files. */
+static void place(const struct zs_plan *plan, const struct zs_part *part, uint64_t index,
+                  struct zs_difference *at)
+{
+    uint64_t offset = zs_range_offset(&part->range, index);
+
+    at->source_position = part->source_position + offset;
+    at->target_position = part->target_position + (plan->scattered ? offset : index);
+}
+
+/* As many short pieces as fit a chunk, from byte number *index on, which is moved behind them. */
+static int compare_pieces(const struct zs_plan *plan, const struct zs_part *part,
+                          const struct zs_compared *files, struct chunks *chunks, uint64_t *index,
+                          uint64_t end, struct zs_difference *at, struct zs_error *error)
+{
+    const struct zs_range *range = &part->range;
+    uint64_t span = zs_range_offset(range, end - 1) + 1 - zs_range_offset(range, *index);
+    size_t most = span < CHUNK_BYTES ? (size_t)span : CHUNK_BYTES;
+
+    place(plan, part, *index, at);
+    if (read_all(files->source_fd, files->source_name, chunks->source, most, at->source_position,
+                 error) < 0)
+        return -1;
+    size_t count = zs_gather(range, *index, chunks->source, most);
+    if (read_all(files->target_fd, files->target_name, chunks->target,
+                 plan->scattered ? most : count, at->target_position, error) < 0)
+        return -1;
+    if (plan->scattered)
+        (void)zs_gather(range, *index, chunks->target, most);
+    size_t same = first_difference(chunks->source, chunks->target, count);
+    at->found = same < count;
+    *index += same;
+    if (at->found)
+        place(plan, part, *index, at);
+    return 0;
+}
+
 /* The bytes [start, end) of one part. */
 static int compare_part(const struct zs_plan *plan, const struct zs_part *part,
                         const struct zs_compared *files, struct chunks *chunks, uint64_t start,
                         uint64_t end, struct zs_difference *at, struct zs_error *error)
 {
-    for (uint64_t index = start; index < end && !at->found;) {
-        uint64_t offset = zs_range_offset(&part->range, index);
-        uint64_t run = zs_range_run(&part->range, index);
+    const struct zs_range *range = &part->range;
+    bool gathers = !zs_range_is_contiguous(range) && range->piece_bytes < GATHER_BELOW_BYTES &&
+                   range->stride_bytes < CHUNK_BYTES;
 
-        if (run > end - index)
-            run = end - index;
-        at->source_position = part->source_position + offset;
-        at->target_position = part->target_position + (plan->scattered ? offset : index);
+    for (uint64_t index = start; index < end && !at->found;) {
+        uint64_t run = zs_range_run(range, index);
+
+        if (check_stop(files, error) < 0)
+            return -1;
+        if (gathers) {
+            if (compare_pieces(plan, part, files, chunks, &index, end, at, error) < 0)
+                return -1;
+            continue;
+        }
+        run = run < end - index ? run : end - index;
+        place(plan, part, index, at);
         if (compare_run(files, chunks, at, run, error) < 0)
             return -1;
         index += run;

@@ -163,6 +163,7 @@ static bool another_engine_may_do(int code)
     case EACCES:     /* it may not be mapped */
     case EXDEV:      /* the call wants both ends on one file system, or of one kind */
     case ENOTTY:     /* no such ioctl */
+    case EOVERFLOW:  /* the page that 2^63-1 is in cannot be mapped */
     case ESPIPE:     /* the call wants a position and there is none */
     case ENOMEM:     /* no address space for a window, no pages for a pipe */
     case EFAULT: /* a mapped page that cannot be read: read(2) knows whether it is EIO or the end */

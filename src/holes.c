@@ -11,6 +11,9 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+/* Of the page that 2^63-1 is in, tmpfs says that it is a hole, whatever it holds (Linux 6.18). */
+#define LAST_PAGE ((uint64_t)INT64_MAX & ~(uint64_t)4095)
+
 struct zs_extent zs_holes_find(int fd, uint64_t position, uint64_t limit)
 {
     struct zs_extent rest = {.end = limit};
@@ -19,7 +22,10 @@ struct zs_extent zs_holes_find(int fd, uint64_t position, uint64_t limit)
     if (data < 0 && errno == ENXIO) {
         struct stat status;
         /* From here on there are no data, if the file has not become shorter than this. */
-        rest.hole = fstat(fd, &status) == 0 && (uint64_t)status.st_size >= limit;
+        rest.hole =
+            position < LAST_PAGE && fstat(fd, &status) == 0 && (uint64_t)status.st_size >= limit;
+        if (rest.hole && rest.end > LAST_PAGE)
+            rest.end = LAST_PAGE;
         return rest;
     }
     if (data < 0 || (uint64_t)data < position)
@@ -55,6 +61,20 @@ static void close_hole(struct zs_holes *holes)
     holes->open_start = holes->open_end;
 }
 
+/* Gives back the room of what is there between two positions. */
+static int punch_old(struct zs_holes *holes, uint64_t position, uint64_t end)
+{
+    if (position >= holes->size_bytes)
+        return 0;
+    uint64_t old_end = end < holes->size_bytes ? end : holes->size_bytes;
+    int result =
+        holes->cannot_punch ? -EOPNOTSUPP : zs_sys_punch(holes->fd, position, old_end - position);
+    if (result != -EOPNOTSUPP && result != -ENOSYS && result != -EPERM && result != -EINVAL)
+        return result;
+    holes->cannot_punch = true;
+    return -EOPNOTSUPP;
+}
+
 int zs_holes_make(struct zs_holes *holes, uint64_t position, uint64_t length_bytes)
 {
     uint64_t end = position + length_bytes;
@@ -63,20 +83,16 @@ int zs_holes_make(struct zs_holes *holes, uint64_t position, uint64_t length_byt
     bool goes_on = position == holes->open_end && holes->open_start < holes->open_end;
     if (!goes_on)
         close_hole(holes);
-    if (position < holes->size_bytes) {
-        uint64_t old_end = end < holes->size_bytes ? end : holes->size_bytes;
-        int result = holes->cannot_punch ? -EOPNOTSUPP
-                                         : zs_sys_punch(holes->fd, position, old_end - position);
-        if (result == -EOPNOTSUPP || result == -ENOSYS || result == -EPERM || result == -EINVAL) {
-            holes->cannot_punch = true;
-            return -EOPNOTSUPP;
-        }
-        if (result < 0)
-            return result;
-    }
-    int moved = zs_sys_seek(holes->fd, end);
+    /* Moved first: that can be undone. */
+    off_t stood = position < holes->size_bytes ? lseek(holes->fd, 0, SEEK_CUR) : (off_t)position;
+    int moved = stood < 0 ? -errno : zs_sys_seek(holes->fd, end);
     if (moved < 0)
         return moved;
+    int punched = punch_old(holes, position, end);
+    if (punched < 0) {
+        (void)zs_sys_seek(holes->fd, (uint64_t)stood);
+        return punched;
+    }
     holes->made_bytes += length_bytes;
     if (holes->end < end)
         holes->end = end;

@@ -231,6 +231,14 @@ static int keep_what_can_be_refused(struct zs_staged *staged, const char *name,
     return 0;
 }
 
+/* A folder in which files can be made, but neither renamed nor removed. */
+static bool is_append_only(const struct zs_staged *staged)
+{
+    struct statx status;
+    return statx(staged->folder_fd, "", AT_EMPTY_PATH, STATX_TYPE, &status) == 0 &&
+           status.stx_attributes & STATX_ATTR_APPEND;
+}
+
 int zs_staged_open(struct zs_staged *staged, const char *path, const struct zs_facts *facts,
                    const char *name, struct zs_error *error)
 {
@@ -246,6 +254,10 @@ int zs_staged_open(struct zs_staged *staged, const char *path, const struct zs_f
     }
     if (examine_old(staged, facts, name, error) < 0)
         goto failed;
+    if (is_append_only(staged)) {
+        (void)refused(name, "opening its folder", EPERM, "nothing can be replaced in it", error);
+        goto failed;
+    }
     int opened = open_new(staged);
     if (opened < 0) {
         (void)refused(name, "creating a file in its folder", -opened, NULL, error);
@@ -268,13 +280,30 @@ static mode_t mask_of_new_files(void)
     return mask;
 }
 
+/* What a new file gets that is created with mode 0666: from the folder's list, else the umask. */
+static int set_default_permissions(const struct zs_staged *staged)
+{
+    static const char attribute[] = "system.posix_acl_default";
+    ssize_t size = fgetxattr(staged->folder_fd, attribute, NULL, 0);
+    void *acl = size > 0 ? malloc((size_t)size) : NULL;
+    struct stat status;
+    int result = 0;
+
+    if (!acl)
+        return fchmod(staged->fd, 0666 & ~mask_of_new_files()) < 0 ? -errno : 0;
+    size = fgetxattr(staged->folder_fd, attribute, acl, (size_t)size);
+    if (size < 0 || fsetxattr(staged->fd, acl_attribute, acl, (size_t)size, 0) < 0 ||
+        fstat(staged->fd, &status) < 0 || fchmod(staged->fd, status.st_mode & 0666) < 0)
+        result = -errno;
+    free(acl);
+    return result;
+}
+
 /* Mode and access control list: only now, as others could open a file that has a name already. */
 static int set_permissions(const struct zs_staged *staged)
 {
     if (!staged->replaces)
-        return staged->temporary[0] != '\0' && fchmod(staged->fd, 0666 & ~mask_of_new_files()) < 0
-                   ? -errno
-                   : 0;
+        return staged->temporary[0] != '\0' ? set_default_permissions(staged) : 0;
     /* What the folder gives to new files the old one need not have had. */
     if (!staged->acl && fremovexattr(staged->fd, acl_attribute) < 0 && !is_absent(errno))
         return -errno;
@@ -340,6 +369,8 @@ static int take_place(struct zs_staged *staged)
     if (!staged->replaces)
         return take_free_place(staged, name);
     int result = staged->temporary[0] == '\0' ? give_name(staged) : 0;
+    if (result == 0 && !is_place_unchanged(staged))
+        return -ESTALE;
     if (result == 0)
         result = zs_sys_rename(staged->folder_fd, staged->temporary, name, false);
     if (result == 0)
@@ -355,10 +386,10 @@ static int put_in_place(struct zs_staged *staged, const char *name, struct zs_er
     result = zs_sys_sync(staged->fd);
     if (result < 0)
         return failed(name, "syncing", -result, error);
-    if (!is_place_unchanged(staged))
+    result = is_place_unchanged(staged) ? take_place(staged) : -ESTALE;
+    if (result == -ESTALE)
         return zs_error_set(error, ZS_ERROR_TRANSFER, name, "putting the new file in its place", 0,
                             "%s", another_file);
-    result = take_place(staged);
     return result < 0 ? failed(name, "putting the new file in its place", -result, error) : 0;
 }
 

@@ -154,14 +154,17 @@ static int open_new(struct zs_target *target, const struct zs_plan *plan, struct
 static int open_existing(struct zs_target *target, const struct zs_plan *plan,
                          struct zs_error *error)
 {
+    bool regular = target->facts.kind == ZS_KIND_REGULAR;
     struct stat status;
 
-    target->fd = zs_sys_open(target->path, access_of(plan), 0);
+    /* A FIFO that has taken the place of a file is not waited for. */
+    target->fd = zs_sys_open(target->path, access_of(plan) | (regular ? O_NONBLOCK : 0), 0);
     if (target->fd < 0)
         return refused(target, "opening", -target->fd, NULL, error);
     if (fstat(target->fd, &status) < 0)
         return refused(target, "examining", errno, NULL, error);
-    if (status.st_dev != target->facts.device || status.st_ino != target->facts.inode)
+    if (status.st_dev != target->facts.device || status.st_ino != target->facts.inode ||
+        regular != S_ISREG(status.st_mode))
         return refused(target, "opening", 0, "another file took its place meanwhile", error);
     return 0;
 }
@@ -449,8 +452,11 @@ int zs_target_finish(struct zs_target *target, const struct zs_plan *plan, struc
         result = zs_staged_commit(&target->staged, plan->sync, target->name, error);
     else if (target->address != ZS_ADDRESS_NONE)
         result = finish_connection(target, error);
-    int closed = close_target(target, error);
-    return result < 0 ? result : closed;
+    if (close_target(target, error) < 0 && result == 0) {
+        zs_error_append(error, "how much of the target is good is not known");
+        return -1;
+    }
+    return result;
 }
 
 /* Moves an inherited descriptor back behind the good bytes. True if the excess is gone, too. */

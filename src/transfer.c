@@ -105,7 +105,8 @@ static int check_offset(struct run *run, const struct zs_part *part)
 static bool is_about_the_engine(int code)
 {
     return code == 0 || code == EINVAL || code == ENOSYS || code == EOPNOTSUPP || code == ENODEV ||
-           code == ESPIPE || code == EBADF || code == EACCES || code == EXDEV || code == ENOTTY;
+           code == ESPIPE || code == EBADF || code == EACCES || code == EXDEV || code == ENOTTY ||
+           code == EOVERFLOW;
 }
 
 /* The one engine that the user wants could not go on: say so, and whether it even began. */
@@ -783,6 +784,19 @@ static int settle(struct run *run)
                : 0;
 }
 
+/* The target has not become as long as the holes at its end would make it. */
+static void forget_holes(struct run *run)
+{
+    struct zs_written *written = &run->written;
+    struct stat status;
+
+    if (fstat(run->target->fd, &status) < 0 || (uint64_t)status.st_size >= written->end)
+        return;
+    uint64_t lacking = written->end - (uint64_t)status.st_size;
+    written->done_bytes -= lacking < written->done_bytes ? lacking : written->done_bytes;
+    written->end = (uint64_t)status.st_size;
+}
+
 /* After a failure of the copy. */
 static void give_up(struct run *run, uint64_t *done_bytes)
 {
@@ -790,10 +804,9 @@ static void give_up(struct run *run, uint64_t *done_bytes)
 
     if (unwritten) /* a hole at the beginning is nothing yet */
         run->written.done_bytes = 0;
-    else
-        (void)zs_holes_finish(&run->holes); /* they are as good as what was written */
-    if (unwritten || run->plan->atomic)
-        *done_bytes = 0;
+    else if (zs_holes_finish(&run->holes) < 0) /* they are as good as what was written */
+        forget_holes(run);
+    *done_bytes = run->plan->atomic ? 0 : run->written.done_bytes;
     explain_forced_engine(run->stats, run->plan, unwritten && !run->target->emptied, run->error);
     zs_target_abandon(run->target, run->plan, &run->written, run->error);
 }

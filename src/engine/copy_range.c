@@ -8,7 +8,6 @@
 #include "engine.h"
 #include "sys.h"
 
-
 static const char *refuse(const struct zs_facts *source, const struct zs_facts *target)
 {
     if (source->kind != ZS_KIND_REGULAR || !zs_facts_mappable(source) ||

@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
+#include <unistd.h>
 
 /*
  * What one call shares: a call cannot be interrupted, and a badly fragmented file has many extents.
@@ -33,12 +34,20 @@ static struct zs_step step(const struct zs_copy *copy, void *state)
     size_t piece_bytes = zs_copy_most(copy, PIECE_BYTES);
     uint64_t position = copy->target_start + copy->done_bytes;
 
-    int shared = zs_sys_clone_range(copy->source_fd, copy->source_position, copy->target_fd,
-                                    position, piece_bytes);
-    copy->stats->engines[ZS_ENGINE_REFLINK].calls++;
-    /* The engine that comes next writes where the target stands. */
+    /* The engine that comes next writes where the target stands. Moved first: that can be undone.
+     */
+    off_t stood = copy->scattered ? 0 : lseek(copy->target_fd, 0, SEEK_CUR);
+    int shared = stood < 0 ? -errno : 0;
     if (shared == 0 && !copy->scattered)
         shared = zs_sys_seek(copy->target_fd, position + piece_bytes);
+    if (shared < 0)
+        return zs_step_of_error(shared, ZS_END_TARGET);
+
+    shared = zs_sys_clone_range(copy->source_fd, copy->source_position, copy->target_fd, position,
+                                piece_bytes);
+    copy->stats->engines[ZS_ENGINE_REFLINK].calls++;
+    if (shared < 0 && !copy->scattered)
+        (void)zs_sys_seek(copy->target_fd, (uint64_t)stood);
     return shared < 0 ? zs_step_of_error(shared, ZS_END_EITHER) : zs_step_moved(piece_bytes);
 }
 

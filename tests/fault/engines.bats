@@ -117,7 +117,7 @@ sweep() {
             name="map-write forced, mmap $code at $at"
             old='' placement=whole position=0
             inject "mmap@in:error=$code:when=$at"
-            transfer file-file --engine=map-write --jobs 1 -o 1000
+            transfer file-file --engine=map-write --jobs 1 --sparse=never -o 1000
             judge_cannot "$code" map-write in
 
             [ "$code" = EINVAL ] || [ "$code" = EIO ] || continue

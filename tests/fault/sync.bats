@@ -122,10 +122,10 @@ sweep_write_back() {
     not_the_device=(EINVAL EINTR)
     truncate -s 30000000 in # three times, however little comes at once
     tail -c +1001 in >expected
-    sweep_write_back file-file "--sync -o 1000"
+    sweep_write_back file-file "--sync --sparse=never -o 1000"
     the_device=(EIO)
-    sweep_write_back file-file "--sync -j 2 -o 1000"
-    sweep_write_back file-file "--no-cache --engine=splice -o 1000"
+    sweep_write_back file-file "--sync --sparse=never -j 2 -o 1000"
+    sweep_write_back file-file "--no-cache --sparse=never --engine=splice -o 1000"
     cp in expected
     sweep_write_back pipe-file "--sync"
     all_good

@@ -195,6 +195,29 @@ static void take_sharing(struct input *input, struct zs_options *options, struct
         source->block_bytes = blocks[take(input) % (sizeof blocks / sizeof *blocks)];
 }
 
+/* What protects and proves a copy; behind everything else. At most one place to go to. */
+static void take_proof(struct input *input, struct zs_options *options, struct zs_facts *source,
+                       struct zs_facts *target)
+{
+    uint8_t flags = take(input);
+    uint8_t more = take(input);
+    bool elsewhere = options->has_seek || options->keep_offset || options->append ||
+                     options->no_clobber || options->target_path[0] == '-';
+
+    options->resume = !elsewhere && (flags & 3) == 1;
+    options->atomic = !elsewhere && (flags & 3) == 2;
+    options->verify = flags & 4 && options->target_path[0] != '-' && !options->append;
+    options->sparse = (enum zs_sparse)(flags / 8 % 3);
+    if (options->reflink == ZS_REFLINK_ALWAYS ||
+        (options->engine_forced && options->engine == ZS_ENGINE_REFLINK))
+        options->sparse = ZS_SPARSE_AUTO;
+    options->digest = (enum zs_digest_kind)(more % ZS_DIGEST_COUNT);
+    if (more & 16 && source->sized)
+        source->allocated_bytes = source->size_bytes / 2;
+    if (more & 32 && options->resume && source->size_bytes < UINT64_MAX) /* likely to fit */
+        target->size_bytes %= 1 + source->size_bytes;
+}
+
 static bool is_file(const struct zs_facts *facts)
 {
     return facts->positioned;
@@ -282,7 +305,7 @@ static void check_target(const struct zs_plan *plan, const struct zs_facts *sour
                          const struct zs_facts *target)
 {
     uint64_t limit = target->kind == ZS_KIND_BLOCK ? target->size_bytes : INT64_MAX;
-    uint64_t next = plan->target_position;
+    uint64_t next = plan->options->resume ? 0 : plan->target_position;
     uint64_t total = 0;
 
     for (size_t i = 0; i < plan->part_count; i++) {
@@ -302,8 +325,12 @@ static void check_target(const struct zs_plan *plan, const struct zs_facts *sour
         }
         require(!__builtin_add_overflow(total, length, &total), "the total overflows");
     }
-    require(plan->reserve_bytes == (source->sized && !plan->scattered ? total : 0),
-            "other bytes are reserved than there are");
+    uint64_t reserved = source->sized && !plan->scattered ? total - plan->resumed_bytes : 0;
+    if (plan->options->sparse == ZS_SPARSE_ALWAYS && plan->part_count > 0)
+        reserved = 0; /* it may be all zeros */
+    if (plan->looks_for_space && reserved > source->allocated_bytes)
+        reserved = source->allocated_bytes;
+    require(plan->reserve_bytes == reserved, "other bytes are reserved than there are");
     require(!plan->scattered || plan->options->keep_offset, "scattered without --keep-offset");
 }
 
@@ -438,7 +465,9 @@ static void check_cuts(const struct zs_plan *plan, const struct zs_plan *uncut,
     }
     require(part == behind, "there are more parts than ranges");
     require(plan->shares == shares, "the plan says otherwise");
-    require(plan->reserve_bytes == uncut->reserve_bytes - (uncut->reserve_bytes ? shared_bytes : 0),
+    require(plan->looks_for_space || uncut->looks_for_space ||
+                plan->reserve_bytes ==
+                    uncut->reserve_bytes - (uncut->reserve_bytes ? shared_bytes : 0),
             "another reservation");
     require(plan->placement == uncut->placement &&
                 plan->target_position == uncut->target_position &&
@@ -458,7 +487,8 @@ static void check_written_once(const struct zs_plan *plan, const struct zs_facts
     for (size_t i = 0; i < plan->part_count; i++) {
         const struct zs_part *part = &plan->parts[i];
         for (uint64_t n = 0; n < part->range.length_bytes; n++) {
-            uint64_t at = part->target_position - plan->target_position + n;
+            uint64_t first = plan->options->resume ? 0 : plan->target_position;
+            uint64_t at = part->target_position - first + n;
             require(at < sizeof written && !written[at], "a byte of the target is written twice");
             written[at] = true;
         }
@@ -501,12 +531,97 @@ static void check_uncut(const struct zs_plan *plan, const struct zs_facts *sourc
     zs_plan_free(&uncut);
 }
 
+/* What is in the target already is its beginning, and of the parts the first bytes, in order. */
+static void check_resumed(const struct zs_plan *plan, const struct zs_facts *source,
+                          const struct zs_facts *target)
+{
+    uint64_t present = 0, total = 0;
+
+    for (size_t i = 0; i < plan->part_count; i++) {
+        const struct zs_part *part = &plan->parts[i];
+        require(part->present_bytes == 0 || part->present_bytes <= part->range.length_bytes,
+                "more of a part is there than it has");
+        require(part->present_bytes == 0 || present == total, "a hole in what is there");
+        require(!part->shareable || part->present_bytes == 0, "what is there is shared again");
+        present += part->present_bytes;
+        total += part->range.bounded ? part->range.length_bytes : 0;
+    }
+    require(present == plan->resumed_bytes, "another number of bytes is there");
+    if (!plan->options->resume || target->kind == ZS_KIND_NONE) {
+        require(plan->resumed_bytes == 0, "resumed without being asked");
+        return;
+    }
+    require(target->kind == ZS_KIND_REGULAR && plan->resumed_bytes == target->size_bytes,
+            "another file is gone on with");
+    require(zs_facts_mappable(source), "what is there cannot be compared");
+    require(plan->placement == ZS_PLACE_AT && plan->target_position == plan->resumed_bytes &&
+                !plan->scattered && !plan->shared,
+            "resumed at another place");
+    require(zs_plan_total_bytes(plan) == total - present, "another total");
+}
+
+static void check_holes(const struct zs_plan *plan, const struct zs_facts *source,
+                        const struct zs_facts *target)
+{
+    bool kept = false;
+
+    for (size_t i = 0; i < plan->part_count; i++) {
+        const struct zs_part *part = &plan->parts[i];
+        enum zs_sparse sparse = plan->options->sparse;
+        kept |= part->holes == ZS_HOLES_KEPT;
+        require((part->holes == ZS_HOLES_MADE) == (sparse == ZS_SPARSE_ALWAYS),
+                "holes are made without being asked, or not");
+        require(sparse != ZS_SPARSE_NEVER || (part->holes == ZS_HOLES_FILLED && !part->shareable),
+                "never is not never");
+        require(part->holes == ZS_HOLES_FILLED ||
+                    (is_file(target) && plan->placement != ZS_PLACE_APPEND),
+                "a hole where there can be none");
+        require(part->holes != ZS_HOLES_KEPT ||
+                    (zs_facts_is_sparse(source) && zs_range_is_contiguous(&part->range) &&
+                     (plan->placement == ZS_PLACE_WHOLE || plan->options->resume)),
+                "old bytes would show through a hole");
+    }
+    require(plan->looks_for_space == kept, "space for holes is reserved");
+}
+
+static void check_proof(const struct zs_plan *plan, const struct zs_facts *source,
+                        const struct zs_facts *target)
+{
+    bool regular = target->kind == ZS_KIND_REGULAR || target->kind == ZS_KIND_NONE;
+
+    require(regular || !(plan->atomic || plan->verify || plan->options->resume),
+            "what needs a file is done to something else");
+    require(!plan->atomic || plan->placement == ZS_PLACE_WHOLE ||
+                (plan->placement == ZS_PLACE_APPEND && target->append),
+            "a part of a file is replaced");
+    require(!plan->verify || zs_facts_mappable(source), "a stream is read again");
+    require(!plan->digest_fed || plan->options->digest != ZS_DIGEST_NONE, "a digest unasked for");
+    require(plan->options->digest == ZS_DIGEST_NONE || plan->digest_fed ||
+                (zs_facts_mappable(source) && plan->hold == ZS_HOLD_NOTHING),
+            "nothing makes the digest");
+    for (size_t i = 0; i < plan->part_count; i++) {
+        const struct zs_part *part = &plan->parts[i];
+        for (size_t e = 0; e < part->engine_count; e++) {
+            const struct zs_engine *engine = zs_engines[part->engines[e]];
+            require(!plan->digest_fed || engine->feeds_digest, "bytes that the digest misses");
+            require(part->holes != ZS_HOLES_MADE || engine->finds_zeros, "zeros that are missed");
+        }
+    }
+}
+
 static void check_plan(const struct zs_plan *plan, const struct zs_facts *source,
                        const struct zs_facts *target)
 {
-    require(!plan->options->sync || zs_facts_is_file(target), "a stream is synced");
-    require(plan->sync == plan->options->sync && plan->no_cache == plan->options->no_cache,
+    const struct zs_options *options = plan->options;
+
+    require(!plan->sync || zs_facts_is_file(target), "a stream is synced");
+    require(plan->sync == (options->sync || options->verify) &&
+                plan->no_cache == options->no_cache && plan->atomic == options->atomic &&
+                plan->verify == options->verify,
             "what was asked for is forgotten");
+    check_resumed(plan, source, target);
+    check_holes(plan, source, target);
+    check_proof(plan, source, target);
 
     require(plan->hold == ZS_HOLD_NOTHING || !source->sized, "a known end is held back");
     if (plan->hold == ZS_HOLD_TAIL) {
@@ -562,6 +677,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct zs_facts target = take_facts(&input, false);
     uint64_t held_bytes = take_number(&input);
     take_sharing(&input, &options, &source, &target);
+    take_proof(&input, &options, &source, &target);
     if (zs_plan_make(&options, &source, &target, &plan, &error) < 0) {
         check_error(&error);
     } else {

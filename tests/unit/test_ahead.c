@@ -79,10 +79,10 @@ static size_t present_pages(struct zs_view view, size_t start, size_t stop)
     uint64_t behind = ((uintptr_t)(view.bytes + stop) + page() - 1) / page();
     for (uint64_t at = first; at < behind;) {
         uint64_t most = behind - at < AT_ONCE ? behind - at : AT_ONCE;
-        ssize_t got = pread(pagemap, entries, most * 8, (off_t)(at * 8));
-        ck_assert_int_eq(got, (ssize_t)(most * 8));
+        ssize_t got = pread(pagemap, entries, (size_t)most * 8, (off_t)(at * 8));
+        ck_assert_int_eq(got, (ssize_t)most * 8);
         for (uint64_t i = 0; i < most; i++)
-            count += entries[i] >> 63;
+            count += (size_t)(entries[i] >> 63);
         at += most;
     }
     return count;

@@ -121,8 +121,8 @@ static void expect_written(int fd, uint64_t position, uint64_t length)
 static bool cache_is_given_back_here(void)
 {
     struct statfs filesystem;
-    return statfs(P_tmpdir, &filesystem) == 0 && filesystem.f_type != TMPFS_MAGIC &&
-           filesystem.f_type != RAMFS_MAGIC;
+    return statfs(P_tmpdir, &filesystem) == 0 && (uint32_t)filesystem.f_type != TMPFS_MAGIC &&
+           (uint32_t)filesystem.f_type != RAMFS_MAGIC;
 }
 
 static void begin_test(void)

@@ -567,8 +567,8 @@ static void warm(int fd, uint64_t start, uint64_t length)
 static bool can_be_dropped_here(void)
 {
     struct statfs filesystem;
-    return statfs(P_tmpdir, &filesystem) == 0 && filesystem.f_type != TMPFS_MAGIC &&
-           filesystem.f_type != RAMFS_MAGIC;
+    return statfs(P_tmpdir, &filesystem) == 0 && (uint32_t)filesystem.f_type != TMPFS_MAGIC &&
+           (uint32_t)filesystem.f_type != RAMFS_MAGIC;
 }
 
 static struct zs_facts learnt(int fd, uint64_t start, uint64_t length)

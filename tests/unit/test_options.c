@@ -173,6 +173,35 @@ static const struct {
     {{"--sync", "--no-cache", "--stable", "--explain", "-j2", "--reflink=never", "in", "out"},
      {PATHS("in", "out"), .sync = true, .no_cache = true, .stable = true, .explain = true,
       .jobs = 2, .reflink = ZS_REFLINK_NEVER}},
+    /* what protects a copy, and proves it */
+    {{"--resume", "in", "out"}, {PATHS("in", "out"), .resume = true}},
+    {{"--atomic", "in", "out"}, {PATHS("in", "out"), .atomic = true}},
+    {{"--verify", "in", "out"}, {PATHS("in", "out"), .verify = true}},
+    {{"--atomic", "--verify", "--sync", "in", "out"},
+     {PATHS("in", "out"), .atomic = true, .verify = true, .sync = true}},
+    {{"--resume", "--verify", "-x", "in", "out"},
+     {PATHS("in", "out"), .resume = true, .verify = true, .exact = true}},
+    {{"--in-place=collapse", "f"},
+     {.source_path = "f", .source_name = "f", .in_place = ZS_IN_PLACE_COLLAPSE}},
+    {{"--in-place", "auto", "f"},
+     {.source_path = "f", .source_name = "f", .in_place = ZS_IN_PLACE_AUTO}},
+    {{"f", "-", "--in-place=collapse", "--in-place=auto", "--sync"},
+     {.source_path = "f", .source_name = "f", .in_place = ZS_IN_PLACE_AUTO, .sync = true}},
+    {{"--sparse=auto"}, {.sparse = ZS_SPARSE_AUTO}},
+    {{"--sparse=always"}, {.sparse = ZS_SPARSE_ALWAYS}},
+    {{"--sparse", "never"}, {.sparse = ZS_SPARSE_NEVER}},
+    {{"--sparse=always", "--sparse=auto"}, {.sparse = ZS_SPARSE_AUTO}},
+    {{"--sparse=never", "--reflink=never"},
+     {.sparse = ZS_SPARSE_NEVER, .reflink = ZS_REFLINK_NEVER}},
+    {{"--digest=sha256"}, {.digest = ZS_DIGEST_SHA256}},
+    {{"--digest", "xxh128"}, {.digest = ZS_DIGEST_XXH128}},
+    {{"--digest=xxh128", "--digest=sha256"}, {.digest = ZS_DIGEST_SHA256}},
+    {{"-p"}, {.progress = true}},
+    {{"--progress"}, {.progress = true}},
+    {{"-pxv"}, {.progress = true, .exact = true, .verbose = true}},
+    {{"--report=r", "--stats=json"}, {.report_path = "r", .stats_json = true}},
+    {{"--digest=sha256", "--report", "a!#:+b"},
+     {.report_path = "a!#:+b", .digest = ZS_DIGEST_SHA256}},
     /* clusters */
     {{"-xa"}, {.exact = true, .append = true}},
     {{"-xav"}, {.exact = true, .append = true, .verbose = true}},
@@ -320,6 +349,14 @@ static void expect_options(const struct zs_options *options, const struct zs_opt
     ck_assert_int_eq(options->explain, expected->explain);
     ck_assert_int_eq(options->stats_json, expected->stats_json);
     ck_assert_int_eq(options->verbose, expected->verbose);
+    ck_assert_int_eq(options->resume, expected->resume);
+    ck_assert_int_eq(options->atomic, expected->atomic);
+    ck_assert_int_eq(options->verify, expected->verify);
+    ck_assert_int_eq(options->in_place, expected->in_place);
+    ck_assert_int_eq(options->sparse, expected->sparse);
+    ck_assert_int_eq(options->digest, expected->digest);
+    ck_assert_int_eq(options->progress, expected->progress);
+    ck_assert_pstr_eq(options->report_path, expected->report_path);
 }
 
 START_TEST(a_command_line_is_understood)
@@ -409,7 +446,26 @@ static const struct {
     {{"-jAuto"}, "--jobs", "'Auto'", "auto or a number"},
     {{"-j18446744073709551616"}, "--jobs", "'18446744073709551616'", "auto or a number"},
     {{"-j0", "-j2"}, "--jobs", "'0'", "auto or a number"},
+    {{"--in-place=yes", "f"}, "--in-place", "'yes'", "not one of collapse, auto"},
+    {{"--in-place=", "f"}, "--in-place", "''", "not one of collapse, auto"},
+    {{"--in-place=no", "f"}, "--in-place", "'no'", "not one of collapse, auto"},
+    {{"--in-place=Auto", "f"}, "--in-place", "'Auto'", "not one of collapse, auto"},
+    {{"--sparse=yes"}, "--sparse", "'yes'", "not one of auto, always, never"},
+    {{"--sparse="}, "--sparse", "''", "not one of auto, always, never"},
+    {{"--sparse", "!#:+", "auto"}, "--sparse", "'!#:+'", "not one of auto, always, never"},
+    {{"--digest=md5"}, "--digest", "'md5'", "not one of sha256, xxh128"},
+    {{"--digest="}, "--digest", "''", "not one of sha256, xxh128"},
+    {{"--digest=SHA256"}, "--digest", "'SHA256'", "not one of sha256, xxh128"},
+    {{"--digest=none"}, "--digest", "'none'", "not one of sha256, xxh128"},
     /* values that are missing, or not wanted */
+    {{"--in-place"}, "--in-place", "", "needs a value"},
+    {{"--sparse"}, "--sparse", "", "needs a value"},
+    {{"--digest"}, "--digest", "", "needs a value"},
+    {{"--report"}, "--report", "", "needs a value"},
+    {{"--resume=1"}, "--resume=1", "", "takes no value"},
+    {{"--atomic=1"}, "--atomic=1", "", "takes no value"},
+    {{"--verify=1"}, "--verify=1", "", "takes no value"},
+    {{"--progress=1"}, "--progress=1", "", "takes no value"},
     {{"-o"}, "-o", "", "needs a value"},
     {{"--offset"}, "--offset", "", "needs a value"},
     {{"-x", "--length"}, "--length", "", "needs a value"},
@@ -516,6 +572,42 @@ static const struct {
     {{"-n"}, "--no-clobber", "", "needs TARGET to be a file"},
     {{"-n", "in"}, "--no-clobber", "", "needs TARGET to be a file"},
     {{"-n", "in", "-"}, "--no-clobber", "", "needs TARGET to be a file"},
+    {{"--atomic"}, "--atomic", "", "needs TARGET to be a file"},
+    {{"--resume", "in", "-"}, "--resume", "", "needs TARGET to be a file"},
+    {{"--verify", "in"}, "--verify", "", "needs TARGET to be a file"},
+    {{"--verify", "--append", "in", "out"}, "--verify", "", "cannot be combined with --append"},
+    {{"--atomic", "--seek=1", "in", "out"}, "--atomic", "", "cannot be combined with --seek"},
+    {{"--atomic", "-k", "in", "out"}, "--atomic", "", "cannot be combined with --keep-offset"},
+    {{"--atomic", "-a", "in", "out"}, "--atomic", "", "cannot be combined with --append"},
+    {{"-n", "--atomic", "in", "out"}, "--no-clobber", "", "cannot be combined with --atomic"},
+    {{"--resume", "--seek=1", "in", "out"}, "--resume", "", "cannot be combined with --seek"},
+    {{"--resume", "-k", "in", "out"}, "--resume", "", "cannot be combined with --keep-offset"},
+    {{"--resume", "-a", "in", "out"}, "--resume", "", "cannot be combined with --append"},
+    {{"--resume", "-n", "in", "out"}, "--resume", "", "cannot be combined with --no-clobber"},
+    {{"--resume", "--atomic", "in", "out"}, "--resume", "", "cannot be combined with --atomic"},
+    {{"--in-place=auto", "--seek=1", "f"}, "--in-place", "", "cannot be combined with --seek"},
+    {{"--in-place=auto", "-k", "f"}, "--in-place", "", "cannot be combined with --keep-offset"},
+    {{"--in-place=auto", "-a", "f"}, "--in-place", "", "cannot be combined with --append"},
+    {{"--in-place=auto", "--atomic", "f"}, "--in-place", "", "cannot be combined with --atomic"},
+    {{"--in-place=auto", "-n", "f"}, "--no-clobber", "", "cannot be combined with --in-place"},
+    {{"--in-place=auto", "--resume", "f"}, "--resume", "", "cannot be combined with --in-place"},
+    {{"--in-place=auto"}, "--in-place", "", "needs SOURCE to be a file"},
+    {{"--in-place=auto", "-"}, "--in-place", "", "needs SOURCE to be a file"},
+    {{"--in-place=auto", "f", "g"}, "--in-place", "", "there is no TARGET"},
+    {{"--in-place=auto", "--engine=buffer", "f"}, "--in-place", "", "combined with --engine"},
+    {{"--in-place=auto", "--reflink=never", "f"}, "--in-place", "", "combined with --reflink"},
+    {{"--in-place=auto", "--sparse=always", "f"}, "--in-place", "", "combined with --sparse"},
+    {{"--in-place=auto", "--no-cache", "f"}, "--in-place", "", "combined with --no-cache"},
+    {{"--in-place=auto", "--stable", "f"}, "--in-place", "", "combined with --stable"},
+    {{"--in-place=auto", "--verify", "f"}, "--in-place", "", "combined with --verify"},
+    {{"--in-place=auto", "--digest=sha256", "f"}, "--in-place", "", "combined with --digest"},
+    {{"--in-place=auto", "-r:1", "-r2:", "f"}, "--in-place", "", "combined with several ranges"},
+    {{"--sparse=never", "--reflink=always"}, "--sparse=never", "", "sharing blocks"},
+    {{"--sparse=never", "--engine=reflink"}, "--sparse=never", "", "sharing blocks"},
+    {{"--sparse=always", "--reflink=always"}, "--sparse=always", "", "sharing blocks"},
+    {{"--sparse=always", "--engine=reflink"}, "--sparse=always", "", "sharing blocks"},
+    {{"--report=r"}, "--report", "", "nothing to report without --digest or --stats"},
+    {{"--report=r", "-v", "-p"}, "--report", "", "nothing to report"},
     /* positionals */
     {{"a", "b", "c"}, "c", "", "unexpected"},
     {{"a", "b", "c", "d"}, "c", "", "unexpected"},
@@ -593,7 +685,7 @@ static char *information(const char *const *words)
     int fd = scratch_file("", 0);
 
     ck_assert_int_eq(print_information(words, fd), 0);
-    size_t length = file_size(fd);
+    size_t length = (size_t)file_size(fd);
     char *text = calloc(1, length + 1);
     ck_assert_ptr_nonnull(text);
     ck_assert_int_eq(pread(fd, text, length, 0), (ssize_t)length);
@@ -635,7 +727,11 @@ START_TEST(help_and_usage_name_every_option)
         "[SOURCE [TARGET]]", "--reflink=WHEN",
         "-j, --jobs=N",      "--stable",
         "--explain",         "--sync",
-        "--no-cache",
+        "--no-cache",        "--resume",
+        "--atomic",          "--in-place=HOW",
+        "--sparse=WHEN",     "--digest=NAME",
+        "--verify",          "-p, --progress",
+        "--report=FILE",
     };
     char *help = information(informing[0]);
     char *usage = information(informing[1]);

@@ -16,6 +16,9 @@
 #define REGULAR(size, number)                                                                      \
     .kind = ZS_KIND_REGULAR, MODES, .positioned = true, .sized = true, .size_bytes = (size),       \
     .allocated_bytes = UINT64_MAX, .inode = (number)
+#define WITH_HOLES(size, number)                                                                   \
+    .kind = ZS_KIND_REGULAR, MODES, .positioned = true, .sized = true, .size_bytes = (size),       \
+    .inode = (number)
 #define BLOCK(size, number)                                                                        \
     .kind = ZS_KIND_BLOCK, MODES, .positioned = true, .sized = true, .size_bytes = (size),         \
     .special_device = (number)
@@ -380,6 +383,40 @@ static const struct {
      ZS_ERROR_REFUSED, "out", "--engine=reflink", 0, "appended cannot be shared"},
     {{TO_FILE, ENGINE(ZS_ENGINE_REFLINK), .reflink = ZS_REFLINK_NEVER}, {REGULAR(10, 1)}, {ABSENT},
      ZS_ERROR_REFUSED, "out", "--engine=reflink", 0, "--reflink=never"},
+    /* what needs a file by its name, and a source that can be read again */
+    {{TO_FILE, .atomic = true}, {REGULAR(10, 1)}, {PIPE(2)},
+     ZS_ERROR_REFUSED, "out", "--atomic", 0, "it must be a regular file, not a pipe"},
+    {{TO_FILE, .atomic = true}, {REGULAR(10, 1)}, {BLOCK(GIB, 2)},
+     ZS_ERROR_REFUSED, "out", "--atomic", 0, "it must be a regular file, not a block device"},
+    {{TO_FILE, .resume = true}, {REGULAR(10, 1)}, {BLOCK(GIB, 2)},
+     ZS_ERROR_REFUSED, "out", "--resume", 0, "it must be a regular file"},
+    {{TO_FILE, .verify = true}, {REGULAR(10, 1)}, {STREAM(ZS_KIND_CHARACTER)},
+     ZS_ERROR_REFUSED, "out", "--verify", 0, "it must be a regular file"},
+    {{TO_FILE, .resume = true}, {PIPE(1)}, {ABSENT},
+     ZS_ERROR_REFUSED, "in", "--resume", 0, "to be read again, not a pipe"},
+    {{TO_FILE, .verify = true}, {PROC_FILE}, {ABSENT},
+     ZS_ERROR_REFUSED, "in", "--verify", 0, "not a file without a size"},
+    {{TO_FILE, .resume = true}, {REGULAR(10, 1)}, {REGULAR(11, 2)},
+     ZS_ERROR_REFUSED, "out", "--resume", 0, "it has 11 bytes, and the slice only 10"},
+    {{TO_FILE, .resume = true, RANGES(SPAN(0, 2), SPAN(5, 6))}, {REGULAR(10, 1)}, {REGULAR(4, 2)},
+     ZS_ERROR_REFUSED, "out", "--resume", 0, "it has 4 bytes, and the slice only 3"},
+    {{TO_FILE, .atomic = true}, {REGULAR(10, 1)}, {REGULAR(10, 1)},
+     ZS_ERROR_REFUSED, "out", "writing", 0, "it is the source, too"},
+    {{TO_STDOUT, .sparse = ZS_SPARSE_ALWAYS}, {REGULAR(10, 1)}, {PIPE(2)},
+     ZS_ERROR_REFUSED, "stdout", "--sparse=always", 0, "a pipe has no holes"},
+    {{TO_FILE, .sparse = ZS_SPARSE_ALWAYS, .append = true}, {REGULAR(10, 1)}, {REGULAR(10, 2)},
+     ZS_ERROR_REFUSED, "out", "--sparse=always", 0, "what is appended has no holes"},
+    {{TO_FILE, .sparse = ZS_SPARSE_ALWAYS, ENGINE(ZS_ENGINE_SPLICE)}, {REGULAR(10, 1)}, {ABSENT},
+     ZS_ERROR_REFUSED, "--engine", "splice", 0, "--sparse=always looks at each byte"},
+    {{TO_FILE, .digest = ZS_DIGEST_SHA256, ENGINE(ZS_ENGINE_SPLICE)}, {PIPE(1)}, {ABSENT},
+     ZS_ERROR_REFUSED, "--engine", "splice", 0, "the digest of a stream"},
+    /* in place */
+    {{TO_STDOUT, .in_place = ZS_IN_PLACE_AUTO}, {PIPE(1)}, {ABSENT},
+     ZS_ERROR_REFUSED, "in", "--in-place", 0, "it must be a regular file"},
+    {{TO_STDOUT, .in_place = ZS_IN_PLACE_AUTO}, {BLOCK(GIB, 1)}, {ABSENT},
+     ZS_ERROR_REFUSED, "in", "--in-place", 0, "it must be a regular file"},
+    {{TO_STDOUT, .in_place = ZS_IN_PLACE_AUTO, RECORD(4), FIELD(1, 2)}, {REGULAR(10, 1)}, {ABSENT},
+     ZS_ERROR_REFUSED, "in", "--in-place", 0, "do not lie together"},
     /* clang-format on */
 };
 
@@ -2130,6 +2167,128 @@ START_TEST(a_tail_that_is_exact_is_judged_when_the_end_is_known)
 }
 END_TEST
 
+/* What the target has already, over ranges of 10, 0, 5 and 20 bytes */
+
+START_TEST(what_is_there_is_the_beginning_of_the_parts)
+{
+    static const uint64_t lengths[] = {10, 0, 5, 20};
+    struct zs_options row = {TO_FILE, .resume = true,
+                             RANGES(SPAN(50, 60), SPAN(0, 0), SPAN(1, 6), SPAN(0, 20))};
+    struct zs_options options = complete(&row);
+    struct zs_facts source = {REGULAR(100, 1)};
+
+    for (uint64_t size = 0; size <= 35; size++) {
+        struct zs_facts target = {REGULAR(size, 2)};
+        struct zs_plan plan;
+        struct zs_error error = {0};
+        uint64_t before = 0;
+        ck_assert_int_eq(zs_plan_make(&options, &source, &target, &plan, &error), 0);
+        ck_assert_uint_eq(plan.resumed_bytes, size);
+        ck_assert_uint_eq(plan.target_position, size);
+        ck_assert_uint_eq(plan.reserve_bytes, 35 - size);
+        ck_assert_uint_eq(zs_plan_total_bytes(&plan), 35 - size);
+        for (int i = 0; i < ROWS(lengths); i++) {
+            uint64_t present = size > before ? size - before : 0;
+            ck_assert_uint_eq(plan.parts[i].present_bytes,
+                              present < lengths[i] ? present : lengths[i]);
+            ck_assert_uint_eq(plan.parts[i].target_position, before);
+            before += lengths[i];
+        }
+        zs_plan_free(&plan);
+    }
+}
+END_TEST
+
+/* Blocks are shared from the first one on that is missing altogether. */
+START_TEST(of_what_is_there_nothing_is_shared)
+{
+    enum { BLOCKS = 1024 };
+    struct zs_options row = {TO_FILE, .resume = true};
+    struct zs_options options = complete(&row);
+    struct zs_facts source = {REGULAR(BLOCKS * 4096, 1), .block_bytes = 4096};
+    static const uint64_t sizes[] = {1, 4095, 4096, 4097, 100 * 4096};
+
+    for (int i = 0; i < ROWS(sizes); i++) {
+        struct zs_facts target = {REGULAR(sizes[i], 2), .block_bytes = 4096};
+        struct zs_plan plan;
+        struct zs_error error = {0};
+        uint64_t present = 0, shared = (sizes[i] + 4095) / 4096 * 4096;
+        ck_assert_int_eq(zs_plan_make(&options, &source, &target, &plan, &error), 0);
+        ck_assert(plan.shares);
+        ck_assert_uint_eq(plan.part_count, 2);
+        ck_assert(!plan.parts[0].shareable && plan.parts[1].shareable);
+        for (size_t n = 0; n < plan.part_count; n++)
+            present += plan.parts[n].present_bytes;
+        ck_assert_uint_eq(present, sizes[i]);
+        ck_assert_uint_eq(plan.parts[1].present_bytes, 0);
+        ck_assert_uint_eq(plan.parts[1].range.start, shared);
+        zs_plan_free(&plan);
+    }
+}
+END_TEST
+
+static const struct {
+    struct zs_options options;
+    struct zs_facts source, target;
+    enum zs_holes_kept holes;
+} hole_rows[] = {
+    {{TO_FILE}, {WITH_HOLES(10, 1)}, {ABSENT}, ZS_HOLES_KEPT},
+    {{TO_FILE}, {WITH_HOLES(10, 1)}, {REGULAR(5, 2)}, ZS_HOLES_KEPT},
+    {{TO_FILE}, {REGULAR(10, 1)}, {ABSENT}, ZS_HOLES_FILLED},
+    {{TO_FILE, .resume = true}, {WITH_HOLES(10, 1)}, {REGULAR(5, 2)}, ZS_HOLES_KEPT},
+    {{TO_FILE, .atomic = true}, {WITH_HOLES(10, 1)}, {REGULAR(5, 2)}, ZS_HOLES_KEPT},
+    {{TO_FILE, SEEK(0)}, {WITH_HOLES(10, 1)}, {ABSENT}, ZS_HOLES_FILLED},
+    {{TO_FILE, .append = true}, {WITH_HOLES(10, 1)}, {ABSENT}, ZS_HOLES_FILLED},
+    {{TO_FILE}, {WITH_HOLES(10, 1)}, {BLOCK(GIB, 2)}, ZS_HOLES_FILLED},
+    {{TO_STDOUT}, {WITH_HOLES(10, 1)}, {PIPE(2)}, ZS_HOLES_FILLED},
+    {{TO_FILE, .sparse = ZS_SPARSE_NEVER}, {WITH_HOLES(10, 1)}, {ABSENT}, ZS_HOLES_FILLED},
+    {{TO_FILE, .sparse = ZS_SPARSE_ALWAYS}, {REGULAR(10, 1)}, {ABSENT}, ZS_HOLES_MADE},
+    {{TO_FILE, .sparse = ZS_SPARSE_ALWAYS}, {PIPE(1)}, {ABSENT}, ZS_HOLES_MADE},
+    {{TO_FILE, .sparse = ZS_SPARSE_ALWAYS, SEEK(3)},
+     {REGULAR(10, 1)},
+     {BLOCK(GIB, 2)},
+     ZS_HOLES_MADE},
+};
+
+START_TEST(holes_are_kept_made_or_filled)
+{
+    struct zs_options options = complete(&hole_rows[_i].options);
+    struct zs_plan plan;
+    struct zs_error error = {0};
+
+    ck_assert_int_eq(
+        zs_plan_make(&options, &hole_rows[_i].source, &hole_rows[_i].target, &plan, &error), 0);
+    ck_assert_int_eq(plan.parts[0].holes, hole_rows[_i].holes);
+    ck_assert_int_eq(plan.looks_for_space, hole_rows[_i].holes == ZS_HOLES_KEPT);
+    if (hole_rows[_i].holes == ZS_HOLES_MADE) {
+        ck_assert_uint_eq(plan.reserve_bytes, 0);
+        ck_assert_int_eq(plan.parts[0].engines[0], ZS_ENGINE_BUFFER);
+    }
+    zs_plan_free(&plan);
+}
+END_TEST
+
+START_TEST(what_proves_a_copy_is_in_the_plan)
+{
+    struct zs_options row = {TO_FILE, .atomic = true, .verify = true, .digest = ZS_DIGEST_SHA256};
+    struct zs_options options = complete(&row);
+    struct zs_facts file = {REGULAR(10, 1)}, pipe = {PIPE(1)}, target = {REGULAR(5, 2)};
+    struct zs_plan plan;
+    struct zs_error error = {0};
+
+    ck_assert_int_eq(zs_plan_make(&options, &file, &target, &plan, &error), 0);
+    ck_assert(plan.atomic && plan.verify && plan.sync && !plan.digest_fed);
+    ck_assert_int_eq(plan.placement, ZS_PLACE_WHOLE);
+    zs_plan_free(&plan);
+    options.verify = options.atomic = false;
+    ck_assert_int_eq(zs_plan_make(&options, &pipe, &target, &plan, &error), 0);
+    ck_assert(plan.digest_fed && !plan.sync);
+    ck_assert_uint_eq(plan.parts[0].engine_count, 1);
+    ck_assert_int_eq(plan.parts[0].engines[0], ZS_ENGINE_BUFFER);
+    zs_plan_free(&plan);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("plan");
@@ -2178,5 +2337,11 @@ int main(void)
     add_rows(sharing, whole_blocks_are_cut_out_to_be_shared, cuts);
     tcase_add_loop_test(sharing, every_small_slice_is_cut_at_its_blocks, 0, 19);
     tcase_add_test(sharing, what_cannot_be_shared_is_planned_again_as_a_copy);
+
+    TCase *proof = add_case(suite, "proof");
+    tcase_add_test(proof, what_is_there_is_the_beginning_of_the_parts);
+    tcase_add_test(proof, of_what_is_there_nothing_is_shared);
+    add_rows(proof, holes_are_kept_made_or_filled, hole_rows);
+    tcase_add_test(proof, what_proves_a_copy_is_in_the_plan);
     return run_pure_suite(suite);
 }

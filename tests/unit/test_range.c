@@ -28,8 +28,8 @@ static const struct zs_selection bytes = {
 /* What random cases come from: printed with each failure; ZSLICE_TEST_SEED repeats it. */
 static uint64_t seed, random_state;
 
-/* splitmix64 */
-static uint64_t next_random(void)
+/* splitmix64. Unused where the compiler has no numbers of 128 bits. */
+__attribute__((unused)) static uint64_t next_random(void)
 {
     uint64_t z = random_state += 0x9e3779b97f4a7c15U;
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9U;

@@ -291,6 +291,73 @@ START_TEST(the_summary_names_the_engines_that_moved_bytes)
 }
 END_TEST
 
+/* As sha256sum --tag, escapes and all. */
+static const struct {
+    const char *name, *line;
+} digests[] = {
+    {"out", "SHA256 (out) = 12ab\n"},
+    {"a b) = c", "SHA256 (a b) = c) = 12ab\n"},
+    {"in[1:5,7:9]", "SHA256 (in[1:5,7:9]) = 12ab\n"},
+    {"a\nb", "\\SHA256 (a\\nb) = 12ab\n"},
+    {"a\rb", "\\SHA256 (a\\rb) = 12ab\n"},
+    {"a\\nb", "\\SHA256 (a\\\\nb) = 12ab\n"},
+    {"\xff\x1b", "SHA256 (\xff\x1b) = 12ab\n"},
+    {"", "SHA256 () = 12ab\n"},
+};
+
+START_TEST(a_digest_is_a_line_that_can_be_checked)
+{
+    char *name = strdup(digests[_i].name);
+    struct zs_report report = {
+        .digest_kind = ZS_DIGEST_SHA256, .digest = "12ab", .digest_object = name};
+    char *line = printed(zs_report_digest, &report);
+
+    ck_assert_str_eq(line, digests[_i].line);
+    free(line);
+    free(name);
+}
+END_TEST
+
+static const struct {
+    enum zs_placement placement;
+    bool resume;
+    struct zs_range ranges[3];
+    size_t count;
+    uint64_t done_bytes;
+    const char *name;
+} slice_names[] = {
+#define SPAN(first, length)                                                                        \
+    {                                                                                              \
+        .start = (first), .piece_bytes = 1, .stride_bytes = 1, .length_bytes = (length),           \
+        .bounded = true                                                                            \
+    }
+    {ZS_PLACE_WHOLE, false, {SPAN(5, 10)}, 1, 10, "out"},
+    {ZS_PLACE_AT, true, {SPAN(5, 10)}, 1, 10, "out"},
+    {ZS_PLACE_AT, false, {SPAN(5, 10)}, 1, 10, "in[5:15]"},
+    {ZS_PLACE_HERE, false, {SPAN(5, 10), SPAN(0, 3)}, 2, 13, "in[5:15,0:3]"},
+    {ZS_PLACE_HERE, false, {SPAN(5, 10), SPAN(15, 3)}, 2, 13, "in[5:18]"},
+    {ZS_PLACE_HERE, false, {{.start = 5, .piece_bytes = 1, .stride_bytes = 1}}, 1, 7, "in[5:12]"},
+    {ZS_PLACE_HERE, false, {{.start = 5, .piece_bytes = 1, .stride_bytes = 1}}, 1, 0, "in[5:5]"},
+};
+
+START_TEST(a_slice_has_the_name_of_what_holds_exactly_it)
+{
+    struct zs_options options = {
+        .source_path = "in", .target_path = "out", .resume = slice_names[_i].resume};
+    struct zs_part parts[3] = {0};
+    struct zs_plan plan = {.options = &options,
+                           .placement = slice_names[_i].placement,
+                           .parts = parts,
+                           .part_count = slice_names[_i].count};
+
+    for (size_t i = 0; i < plan.part_count; i++)
+        parts[i].range = slice_names[_i].ranges[i];
+    char *name = zs_report_name_slice(&plan, slice_names[_i].done_bytes);
+    ck_assert_pstr_eq(name, slice_names[_i].name);
+    free(name);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("report");
@@ -301,6 +368,10 @@ int main(void)
     add_rows(json, the_object_parses_whatever_the_names_are, names);
     tcase_add_test(json, the_larger_sample_of_anonymous_memory_is_reported);
     tcase_add_test(json, shared_bytes_and_jobs_are_numbers_of_their_own);
+
+    TCase *digest = add_case(suite, "digest");
+    add_rows(digest, a_digest_is_a_line_that_can_be_checked, digests);
+    add_rows(digest, a_slice_has_the_name_of_what_holds_exactly_it, slice_names);
 
     TCase *summary = add_case(suite, "summary");
     add_rows(summary, the_summary_is_one_line, summaries);

@@ -108,7 +108,7 @@ START_TEST(the_tail_of_a_stream_is_copied)
                           .options.reflink = reflinks[i]};
         transfer_stream(&run);
         ck_assert_uint_eq(run.done_bytes, tails[_i]);
-        expect_file("out", bytes + SIZE - tails[_i], tails[_i]);
+        expect_file("out", bytes + SIZE - tails[_i], (size_t)tails[_i]);
     }
 }
 END_TEST
@@ -119,7 +119,7 @@ START_TEST(all_but_the_tail_of_a_stream_is_copied)
 
     transfer_stream(&run);
     ck_assert_uint_eq(run.done_bytes, SIZE - tails[_i]);
-    expect_file("out", bytes, SIZE - tails[_i]);
+    expect_file("out", bytes, SIZE - (size_t)tails[_i]);
 }
 END_TEST
 
@@ -211,8 +211,9 @@ START_TEST(several_ranges_are_followed_from_place_to_place)
 
     ck_assert_ptr_nonnull(expected);
     for (int i = 0; i < ROWS(ranges); i++) {
-        memcpy(expected + length, bytes + ranges[i].offset.distance_bytes, ranges[i].length_bytes);
-        length += ranges[i].length_bytes;
+        size_t bytes_now = (size_t)ranges[i].length_bytes;
+        memcpy(expected + length, bytes + ranges[i].offset.distance_bytes, bytes_now);
+        length += bytes_now;
     }
     ck_assert_int_eq(transfer(&run, scratch_file(bytes, SIZE)), 0);
     ck_assert_uint_eq(run.done_bytes, length);

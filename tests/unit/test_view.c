@@ -5,7 +5,10 @@
 #include "check_helpers.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <sys/resource.h>
+#include <sys/wait.h>
 
 static size_t page(void)
 {
@@ -315,6 +318,164 @@ START_TEST(populating_a_file_that_shrank_raises_no_signal)
 }
 END_TEST
 
+/* The guard */
+
+/* A mapped file of several pages, of which all but the first are cut off again. */
+struct torn {
+    int fd;
+    struct zs_window window;
+    struct zs_view view;
+    size_t reached; /* so many bytes were read */
+    uint64_t sum;
+};
+
+static void tear(struct torn *torn, size_t pages)
+{
+    unsigned char *bytes = new_pattern(pages * page());
+
+    *torn = (struct torn){.fd = scratch_file(bytes, pages * page())};
+    free(bytes);
+    ck_assert_int_eq(zs_window_move(&torn->window, torn->fd, 0, pages * page(), false), 0);
+    torn->view = zs_window_view(&torn->window, 0, pages * page());
+    ck_assert_int_eq(ftruncate(torn->fd, (off_t)page()), 0);
+}
+
+static void mend(struct torn *torn)
+{
+    zs_window_unmap(&torn->window);
+    (void)close(torn->fd);
+}
+
+static void read_all(void *context)
+{
+    struct torn *torn = context;
+
+    for (torn->reached = 0; torn->reached < torn->view.length_bytes; torn->reached += 64)
+        torn->sum += *(const volatile unsigned char *)&torn->view.bytes[torn->reached];
+}
+
+START_TEST(what_is_there_is_used_under_guard)
+{
+    struct torn torn;
+
+    tear(&torn, 3);
+    torn.view = zs_view_slice(torn.view, 0, page());
+    ck_assert_int_eq(zs_view_guard(read_all, &torn), 0);
+    ck_assert_uint_eq(torn.reached, page());
+    mend(&torn);
+}
+END_TEST
+
+START_TEST(what_a_file_has_lost_is_an_error_under_guard)
+{
+    struct torn torn;
+
+    tear(&torn, 3);
+    for (int i = 0; i < 100; i++) { /* as often as it happens */
+        ck_assert_int_eq(zs_view_guard(read_all, &torn), -EFAULT);
+        ck_assert_uint_eq(torn.reached, page());
+        struct torn good = torn;
+        good.view = zs_view_slice(torn.view, 0, page());
+        ck_assert_int_eq(zs_view_guard(read_all, &good), 0);
+    }
+    sigset_t blocked;
+    ck_assert_int_eq(sigprocmask(SIG_SETMASK, NULL, &blocked), 0);
+    ck_assert_int_eq(sigismember(&blocked, SIGBUS), 0);
+    mend(&torn);
+}
+END_TEST
+
+enum { GUARDED_THREADS = 2, GUARDED_TIMES = 500 };
+
+static void *guard_often(void *context)
+{
+    pthread_barrier_t *start = context;
+    struct torn torn;
+    intptr_t right = 0;
+
+    tear(&torn, 4);
+    (void)pthread_barrier_wait(start);
+    for (int i = 0; i < GUARDED_TIMES; i++) {
+        struct torn good = torn;
+        good.view = zs_view_slice(torn.view, 0, page());
+        right += zs_view_guard(read_all, &torn) == -EFAULT && torn.reached == page();
+        right += zs_view_guard(read_all, &good) == 0 && good.reached == page();
+    }
+    mend(&torn);
+    return (void *)right;
+}
+
+/* The first one to guard anything, too, may be two at once. */
+START_TEST(threads_are_guarded_at_the_same_time)
+{
+    pthread_t threads[GUARDED_THREADS];
+    pthread_barrier_t start;
+
+    free(new_pattern(4 * page())); /* made once, and not by two threads */
+    ck_assert_int_eq(pthread_barrier_init(&start, NULL, GUARDED_THREADS), 0);
+    for (int i = 0; i < GUARDED_THREADS; i++)
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, guard_often, &start), 0);
+    for (int i = 0; i < GUARDED_THREADS; i++) {
+        void *right;
+        ck_assert_int_eq(pthread_join(threads[i], &right), 0);
+        ck_assert_int_eq((intptr_t)right, 2 * GUARDED_TIMES);
+    }
+    (void)pthread_barrier_destroy(&start);
+}
+END_TEST
+
+struct waiting {
+    pthread_barrier_t inside, done;
+};
+
+static void wait_inside(void *context)
+{
+    struct waiting *waiting = context;
+    (void)pthread_barrier_wait(&waiting->inside);
+    (void)pthread_barrier_wait(&waiting->done);
+}
+
+static void *guard_and_wait(void *waiting)
+{
+    return (void *)(intptr_t)zs_view_guard(wait_inside, waiting);
+}
+
+/* Who is guarded in one thread does not save another, where the signal is what it always is. */
+static void die_unguarded(bool while_guarded)
+{
+    struct waiting waiting;
+    struct torn torn;
+    pthread_t thread;
+
+    /* A sanitizer reports the signal and ends the process otherwise. */
+    (void)signal(SIGBUS, SIG_DFL);
+    tear(&torn, 3);
+    (void)zs_view_guard(read_all, &torn);
+    if (while_guarded) {
+        (void)pthread_barrier_init(&waiting.inside, NULL, 2);
+        (void)pthread_barrier_init(&waiting.done, NULL, 2);
+        (void)pthread_create(&thread, NULL, guard_and_wait, &waiting);
+        (void)pthread_barrier_wait(&waiting.inside);
+    }
+    read_all(&torn);
+}
+
+START_TEST(outside_of_the_guard_the_signal_is_deadly)
+{
+    int status;
+    pid_t child = fork();
+
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        die_unguarded(_i == 1);
+        _exit(0);
+    }
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFSIGNALED(status));
+    ck_assert_int_eq(WTERMSIG(status), SIGBUS);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("view");
@@ -336,5 +497,11 @@ int main(void)
     tcase_add_test(window, a_window_far_into_a_sparse_file_shows_its_place);
     tcase_add_test(window, a_populated_view_is_read_without_faults);
     tcase_add_test(window, populating_a_file_that_shrank_raises_no_signal);
+
+    TCase *guard = add_case(suite, "guard");
+    tcase_add_test(guard, what_is_there_is_used_under_guard);
+    tcase_add_test(guard, what_a_file_has_lost_is_an_error_under_guard);
+    tcase_add_test(guard, threads_are_guarded_at_the_same_time);
+    tcase_add_loop_test(guard, outside_of_the_guard_the_signal_is_deadly, 0, 2);
     return run_suite(suite);
 }
