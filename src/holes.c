@@ -61,18 +61,42 @@ static void close_hole(struct zs_holes *holes)
     holes->open_start = holes->open_end;
 }
 
-/* Gives back the room of what is there between two positions. */
+/* What most file systems allocate in: of less than that no hole can be made. */
+#define BLOCK_BYTES ((uint64_t)4096)
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/*
+ * Gives back the room of what is there between two positions. A block is given back only if it is
+ * punched as a whole: so one that was begun by the last punch is punched again, and one that the
+ * file ends in is punched beyond the end.
+ */
 static int punch_old(struct zs_holes *holes, uint64_t position, uint64_t end)
 {
+    uint64_t limit = holes->size_bytes;
+    uint64_t start = position;
+
     if (position >= holes->size_bytes)
         return 0;
-    uint64_t old_end = end < holes->size_bytes ? end : holes->size_bytes;
-    int result =
-        holes->cannot_punch ? -EOPNOTSUPP : zs_sys_punch(holes->fd, position, old_end - position);
-    if (result != -EOPNOTSUPP && result != -ENOSYS && result != -EPERM && result != -EINVAL)
+    if (limit <= INT64_MAX - BLOCK_BYTES)
+        limit = (limit + BLOCK_BYTES - 1) / BLOCK_BYTES * BLOCK_BYTES;
+    if (position == holes->punched_end && position - position % BLOCK_BYTES >= holes->punched_start)
+        start -= position % BLOCK_BYTES;
+    int result = holes->cannot_punch ? -EOPNOTSUPP
+                                     : zs_sys_punch(holes->fd, start, least(end, limit) - start);
+    if (result == -EOPNOTSUPP || result == -ENOSYS || result == -EPERM || result == -EINVAL) {
+        holes->cannot_punch = true;
+        return -EOPNOTSUPP;
+    }
+    if (result < 0)
         return result;
-    holes->cannot_punch = true;
-    return -EOPNOTSUPP;
+    if (position != holes->punched_end)
+        holes->punched_start = position;
+    holes->punched_end = end;
+    return 0;
 }
 
 int zs_holes_make(struct zs_holes *holes, uint64_t position, uint64_t length_bytes)
@@ -123,9 +147,6 @@ int zs_holes_finish(struct zs_holes *holes)
     return holes->shared ? lengthen(holes->fd, holes->end) : zs_sys_truncate(holes->fd, holes->end);
 }
 
-/* What most file systems allocate in: of less than that no hole can be made. */
-enum { BLOCK_BYTES = 4096 };
-
 static bool is_zero(const unsigned char *bytes, size_t length_bytes)
 {
     return length_bytes == 0 || (bytes[0] == 0 && memcmp(bytes, bytes + 1, length_bytes - 1) == 0);
@@ -136,7 +157,7 @@ size_t zs_holes_run(const unsigned char *bytes, size_t length_bytes, uint64_t po
     size_t run = 0;
 
     while (run < length_bytes) {
-        size_t block = BLOCK_BYTES - (size_t)((position + run) % BLOCK_BYTES);
+        size_t block = (size_t)(BLOCK_BYTES - (position + run) % BLOCK_BYTES);
         if (block > length_bytes - run)
             block = length_bytes - run;
         bool empty = is_zero(bytes + run, block);

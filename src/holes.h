@@ -30,8 +30,9 @@ struct zs_holes {
     bool shared;         /* others write to the file, too: it must not be cut */
     bool cannot_punch;   /* it was tried */
     bool preallocates;   /* the file system puts room behind what is written, and leaves it there */
-    uint64_t
-        open_start; /* the last hole left behind the end of the file, which may have got some */
+    uint64_t punched_start; /* of old bytes: what was punched last, in one go or in several */
+    uint64_t punched_end;
+    uint64_t open_start; /* the last hole behind the end of the file, which may have got some */
     uint64_t open_end;
     uint64_t made_bytes;
     uint64_t end; /* behind the hole furthest back */

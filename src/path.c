@@ -63,6 +63,9 @@ const char *zs_path_name(const char *path)
 int zs_path_open_folder(const char *path)
 {
     size_t length = (size_t)(zs_path_name(path) - path);
+
+    if (length > 1)
+        length--; /* the slash */
     char *folder = length > 0 ? strndup(path, length) : strdup(".");
 
     if (!folder)

@@ -593,6 +593,9 @@ static int share_blocks(const struct planning *p)
     return 0;
 }
 
+/* A slice of less has hardly a block that could be a hole, and is not worth looking for one. */
+#define HOLES_FROM_BYTES ((uint64_t)8192)
+
 /*
  * What becomes of holes. A file that is made, or emptied first, has the source's; where there are
  * old bytes, or a device, a hole is as many zeros.
@@ -604,7 +607,8 @@ static enum zs_holes_kept holes_of(const struct planning *p, const struct zs_par
 
     if (options->sparse == ZS_SPARSE_ALWAYS)
         return ZS_HOLES_MADE;
-    return options->sparse == ZS_SPARSE_AUTO && fresh && zs_facts_is_file(p->target) &&
+    return options->sparse == ZS_SPARSE_AUTO && fresh &&
+                   part->range.length_bytes >= HOLES_FROM_BYTES && zs_facts_is_file(p->target) &&
                    zs_facts_is_sparse(p->source) && zs_range_is_contiguous(&part->range) &&
                    p->plan->hold == ZS_HOLD_NOTHING && !part->shareable
                ? ZS_HOLES_KEPT

@@ -496,6 +496,9 @@ static void describe_remains(const struct zs_target *target, const struct zs_pla
             zs_error_append(error, "the target is empty now");
         else if (target->created_path)
             zs_error_append(error, "the new target stays");
+        else if (plan->resumed_bytes > 0)
+            zs_error_append(error, "the target's first %llu bytes are good",
+                            (ull)plan->resumed_bytes);
         return;
     }
     if (zs_facts_is_stream(&target->facts))

@@ -800,9 +800,13 @@ static void forget_holes(struct run *run)
 /* After a failure of the copy. */
 static void give_up(struct run *run, uint64_t *done_bytes)
 {
-    bool unwritten = run->written.done_bytes == run->stats->skipped_bytes;
+    struct stat status;
+    /* A hole at the beginning is nothing yet. */
+    bool unwritten = run->written.done_bytes == 0 ||
+                     (run->written.done_bytes == run->stats->skipped_bytes &&
+                      fstat(run->target->fd, &status) == 0 && status.st_size == 0);
 
-    if (unwritten) /* a hole at the beginning is nothing yet */
+    if (unwritten)
         run->written.done_bytes = 0;
     else if (zs_holes_finish(&run->holes) < 0) /* they are as good as what was written */
         forget_holes(run);

@@ -288,7 +288,7 @@ links() {
     expect_failure 2 "tcp://localhost:9" "--atomic: it must be a regular file, not a socket" \
         --atomic in tcp://localhost:9
     expect_failure 2 nofolder/out "opening its folder: No such file or directory" --atomic in nofolder/out
-    expect_failure 2 new/ "creating: Is a directory" --atomic in new/
+    expect_failure 2 new/ "opening its folder: No such file or directory" --atomic in new/
     expect_failure 2 "''" "No such file or directory" --atomic in ""
     expect_failure 2 in/out "Not a directory" --atomic in in/out
     [ "$(fingerprint_of)" = "$before" ]

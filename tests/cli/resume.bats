@@ -1,7 +1,7 @@
 # --resume: what was interrupted is gone on with, and what cannot be the beginning of this slice is refused.
 # Kills at random moments are in fault/kill.bats, full disks and changes meanwhile in fault/real.bats.
 
-# shellcheck disable=SC2002,SC2154 # a pipe is wanted; set by attach_loop
+# shellcheck disable=SC2002,SC2086,SC2154 # a pipe is wanted; numbers; set by attach_loop
 load ../helper
 
 MIB=1048576
@@ -157,8 +157,8 @@ expect_refused() {
     expect_refused "it has $SLICE_BYTES bytes, and the slice only 5" -o 1000 -l 5 in
     expect_refused "it has $SLICE_BYTES bytes, and the slice only 0" -l 0 in
     expect_refused "it has $SLICE_BYTES bytes, and the slice only 7" -r 1000:1005 -r 5:7 in
-    truncate -s 1T out
-    expect_refused "it has 1099511627776 bytes, and the slice only $SLICE_BYTES" -o 1000 in
+    truncate -s 64M out
+    expect_refused "it has 67108864 bytes, and the slice only $SLICE_BYTES" -o 1000 in
 }
 
 @test "several ranges, that overlap and repeat" {
@@ -208,7 +208,7 @@ END
 @test "a shard" {
     local present
     "$ZSLICE" --shard=2/3 -o 1000 in expected
-    for present in 0 1 4096 1000000 1048900; do
+    for present in 0 1 4096 1000000 1048000; do
         expect_resumed $present --shard=2/3 -o 1000 in
     done
     "$ZSLICE" --shard=3/3 --align=4K in expected
@@ -233,7 +233,8 @@ sparse_source() {
         echo "the target has $present bytes"
         "$ZSLICE" --resume -o 1000 in out
         cmp expected out
-        [ "$(stat -c %b out)" -le $((2 * 80 * 2 + 64)) ]
+        echo "$(stat -c %b out) sectors, of a plain copy: $(stat -c %b whole)"
+        [ "$(stat -c %b out)" -le $(($(stat -c %b whole) + 64)) ]
     done
     "$ZSLICE" -o 1000 -l 1M in out
     "$ZSLICE" --resume --stats=json --verify -o 1000 in out 2>stats
@@ -257,7 +258,7 @@ sparse_source() {
 }
 
 @test "XFS: blocks are shared behind a beginning that is not on a block" {
-    local first end present
+    local first end present offset
     enter xfs
     cp --reflink=always ../in in
     for offset in 0 4096 8192; do
@@ -428,7 +429,7 @@ read_bytes() {
         status=$?
     [ "$status" -ne 0 ]
     have=$(stat -c %s out)
-    [ "$have" -ge $MIB ]
+    [ "$have" -ge $((MIB - 4096)) ]
     [ "$have" -lt $SLICE_BYTES ]
     cmp -n "$have" expected out
     "$ZSLICE" --resume --stats=json -o 1000 in out 2>stats
@@ -446,13 +447,18 @@ read_bytes() {
         grep -q "^zslice: out: .*File too large; the target's first $have bytes are good$" err
         cmp -n "$have" expected out
     done
-    status=0
-    strace -o log -e trace=splice -e inject=splice:signal=TERM:when=2 "$ZSLICE" --resume --engine=splice -o 1000 in \
-        out 2>err || status=$?
-    cat err
-    [ "$status" -eq 143 ]
-    have=$(stat -c %s out)
-    grep -q "stopped by SIGTERM; the target's first $have bytes are good$" err
+    # Stopped before and after a new byte has arrived: what was there before is good in any case.
+    for at in 1 3; do
+        head -c 1000 expected >out
+        status=0
+        strace -o log -e trace=splice -e inject=splice:signal=TERM:when=$at "$ZSLICE" --resume --engine=splice \
+            -o 1000 in out 2>err || status=$?
+        cat err
+        [ "$status" -eq 143 ]
+        have=$(stat -c %s out)
+        grep -q "stopped by SIGTERM; the target's first $have bytes are good$" err
+        cmp -n "$have" expected out
+    done
     "$ZSLICE" --resume -o 1000 in out
     cmp expected out
 }

@@ -160,7 +160,7 @@ is_hard() {
         injected_calls=(ioctl)
         transfer file-file -o 4096
         judge failed out "${reason_of[ENOSPC]}"
-        [ "$good" -eq 1048576 ] || problem "$good bytes are good"
+        [ "$good" -eq 524288 ] || problem "$good bytes are good"
     done
     all_good
 }

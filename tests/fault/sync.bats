@@ -186,7 +186,7 @@ sweep_write_back() {
                 inject "pwritev2@out:error=$code:when=$at"
                 transfer file-file "${args[@]}"
                 judge failed out "${reason_of[$code]}"
-                [ "$good" -eq $(((at - 1) * 1048576)) ] || problem "$good bytes are good"
+                [ "$good" -eq $(((at - 1) * 524288)) ] || problem "$good bytes are good"
             done
             for code in EOPNOTSUPP EINVAL; do
                 name="$target, pwritev2 $code at $at"

@@ -2232,16 +2232,17 @@ static const struct {
     struct zs_facts source, target;
     enum zs_holes_kept holes;
 } hole_rows[] = {
-    {{TO_FILE}, {WITH_HOLES(10, 1)}, {ABSENT}, ZS_HOLES_KEPT},
-    {{TO_FILE}, {WITH_HOLES(10, 1)}, {REGULAR(5, 2)}, ZS_HOLES_KEPT},
-    {{TO_FILE}, {REGULAR(10, 1)}, {ABSENT}, ZS_HOLES_FILLED},
-    {{TO_FILE, .resume = true}, {WITH_HOLES(10, 1)}, {REGULAR(5, 2)}, ZS_HOLES_KEPT},
-    {{TO_FILE, .atomic = true}, {WITH_HOLES(10, 1)}, {REGULAR(5, 2)}, ZS_HOLES_KEPT},
-    {{TO_FILE, SEEK(0)}, {WITH_HOLES(10, 1)}, {ABSENT}, ZS_HOLES_FILLED},
-    {{TO_FILE, .append = true}, {WITH_HOLES(10, 1)}, {ABSENT}, ZS_HOLES_FILLED},
-    {{TO_FILE}, {WITH_HOLES(10, 1)}, {BLOCK(GIB, 2)}, ZS_HOLES_FILLED},
-    {{TO_STDOUT}, {WITH_HOLES(10, 1)}, {PIPE(2)}, ZS_HOLES_FILLED},
-    {{TO_FILE, .sparse = ZS_SPARSE_NEVER}, {WITH_HOLES(10, 1)}, {ABSENT}, ZS_HOLES_FILLED},
+    {{TO_FILE}, {WITH_HOLES(8192, 1)}, {ABSENT}, ZS_HOLES_KEPT},
+    {{TO_FILE}, {WITH_HOLES(8192, 1)}, {REGULAR(5, 2)}, ZS_HOLES_KEPT},
+    {{TO_FILE}, {REGULAR(8192, 1)}, {ABSENT}, ZS_HOLES_FILLED},
+    {{TO_FILE}, {WITH_HOLES(8191, 1)}, {ABSENT}, ZS_HOLES_FILLED}, /* hardly a block */
+    {{TO_FILE, .resume = true}, {WITH_HOLES(8192, 1)}, {REGULAR(5, 2)}, ZS_HOLES_KEPT},
+    {{TO_FILE, .atomic = true}, {WITH_HOLES(8192, 1)}, {REGULAR(5, 2)}, ZS_HOLES_KEPT},
+    {{TO_FILE, SEEK(0)}, {WITH_HOLES(8192, 1)}, {ABSENT}, ZS_HOLES_FILLED},
+    {{TO_FILE, .append = true}, {WITH_HOLES(8192, 1)}, {ABSENT}, ZS_HOLES_FILLED},
+    {{TO_FILE}, {WITH_HOLES(8192, 1)}, {BLOCK(GIB, 2)}, ZS_HOLES_FILLED},
+    {{TO_STDOUT}, {WITH_HOLES(8192, 1)}, {PIPE(2)}, ZS_HOLES_FILLED},
+    {{TO_FILE, .sparse = ZS_SPARSE_NEVER}, {WITH_HOLES(8192, 1)}, {ABSENT}, ZS_HOLES_FILLED},
     {{TO_FILE, .sparse = ZS_SPARSE_ALWAYS}, {REGULAR(10, 1)}, {ABSENT}, ZS_HOLES_MADE},
     {{TO_FILE, .sparse = ZS_SPARSE_ALWAYS}, {PIPE(1)}, {ABSENT}, ZS_HOLES_MADE},
     {{TO_FILE, .sparse = ZS_SPARSE_ALWAYS, SEEK(3)},
