@@ -412,7 +412,7 @@ static int check_same_file(const struct planning *p)
     if (plan->placement != ZS_PLACE_APPEND && !p->options->has_seek && !p->options->keep_offset)
         return refuse_target(p, "writing", 0,
                              "it is the source, too, and would be overwritten: use --seek or "
-                             "--append, or another file");
+                             "--append, --in-place, or another file");
     if (!p->source->sized || overwrites_itself(p))
         return refuse_target(p, "writing", 0,
                              "it is the source, too, and the slice would overwrite itself");

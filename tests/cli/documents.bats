@@ -214,3 +214,51 @@ run_documented() {
             { echo "CONTRIBUTING.md does not have $(basename "$file")"; false; }
     done
 }
+
+# The words of other tools that the man page translates, a command of theirs, and ours: with the same result.
+translations() {
+    cat <<'END'
+if=A of=B|dd if=in of=theirs|zslice in ours
+bs=1M|dd bs=1M if=in of=theirs|zslice in ours
+skip=N|dd bs=512 skip=3 if=in of=theirs|zslice -o 3s in ours
+seek=N|dd bs=512 seek=3 conv=notrunc if=in of=theirs|zslice --seek=3s in ours
+count=N|dd bs=1K count=5 if=in of=theirs|zslice -l 5K in ours
+iflag=skip_bytes,count_bytes|dd iflag=skip_bytes,count_bytes skip=1000 count=7001 if=in of=theirs|zslice -o 1000 -l 7001 in ours
+oflag=seek_bytes|dd oflag=seek_bytes seek=77 conv=notrunc if=in of=theirs|zslice --seek=77 in ours
+iflag=fullblock|cat in \| dd bs=9000 count=2 iflag=fullblock of=theirs|cat in \| zslice -l 18000 - ours
+conv=notrunc|dd conv=notrunc if=in of=theirs|zslice --seek=0 in ours
+oflag=append conv=notrunc|dd oflag=append conv=notrunc if=in of=theirs|zslice -a in ours
+conv=excl|rm theirs; dd conv=excl if=in of=theirs|rm ours; zslice -n in ours
+conv=fsync , conv=fdatasync|dd conv=fsync if=in of=theirs|zslice --sync in ours
+conv=sparse|dd conv=sparse if=in of=theirs|zslice --sparse=always in ours
+oflag=nocache|dd oflag=nocache if=in of=theirs|zslice --no-cache in ours
+status=progress|dd status=progress if=in of=theirs|zslice -p in ours
+head -c N|head -c 1234 in >theirs|zslice -l 1234 in ours
+head -c -N|head -c -1234 in >theirs|zslice -e -1234 in ours
+tail -c N|tail -c 1234 in >theirs|zslice -o -1234 in ours
+tail -c +N|tail -c +1234 in >theirs|zslice -o 1233 in ours
+split -n K/N|split -n 2/4 in >theirs|zslice --shard=2/4 in ours
+END
+}
+
+@test "the words of other tools mean what the man page says" {
+    local words theirs ours line
+    random_file in.all 19999
+    { cat in.all; head -c 20001 /dev/zero; } >in # four equal parts, and zeros
+    random_file before 50000
+    mkdir bin
+    ln -s "$ZSLICE" bin/zslice
+    PATH=$PWD/bin:$PATH
+    diff <(translations | cut -d '|' -f 1) \
+        <(sed -n '/^\.Sh COMING FROM/,/^\.Sh NOTES/s/^\.It Li \(.*\) Ta .*/\1/p' "$PROJECT/man/zslice.1")
+    while IFS= read -r line; do
+        line=${line//\\|/$'\x01'}
+        IFS='|' read -r words theirs ours <<<"$line"
+        echo "$words"
+        cp before theirs
+        cp before ours
+        bash -ec "${theirs//$'\x01'/|}" 2>/dev/null
+        bash -ec "${ours//$'\x01'/|}" 2>/dev/null
+        cmp theirs ours
+    done < <(translations)
+}
