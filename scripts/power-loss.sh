@@ -46,15 +46,26 @@ live=$work/live
 check=$work/check
 loop=
 exec {clock}<> <(:) # nothing ever comes: waits without starting a process
+
+# release FOLDER: unmounts it; a loop device that lets go a moment later is waited for, and then left to the kernel.
+release() {
+    local try
+    for try in 1 2 3 4 5 6 7 8 9 10; do
+        ! umount "$1" 2>/dev/null || return 0
+        sleep "0.$try"
+    done
+    umount -l "$1"
+}
+
 clean_up() {
     local folder
     for folder in "$check" "$live"; do
-        ! mountpoint -q "$folder" || umount "$folder" || umount -l "$folder"
+        ! mountpoint -q "$folder" || release "$folder"
     done
     [ -z "$loop" ] || losetup -d "$loop" || true
-    ! mountpoint -q "$host" || umount "$host" || umount -l "$host"
-    ! mountpoint -q "$work/memory" || umount "$work/memory"
-    rm -rf --one-file-system "$work"
+    ! mountpoint -q "$host" || release "$host"
+    ! mountpoint -q "$work/memory" || release "$work/memory"
+    rm -rf --one-file-system "$work" || true
 }
 trap clean_up EXIT
 
@@ -85,7 +96,7 @@ mount_live() {
 }
 
 unmount_live() {
-    umount "$live"
+    release "$live"
     losetup -d "$loop"
     loop=
 }
@@ -120,7 +131,7 @@ look() {
     if [ "$2" = yes ] && [ "$seen" = old ]; then
         seen="the old bytes, although the copy had exit status 0"
     fi
-    umount "$check"
+    release "$check"
 }
 
 # one_moment TYPE INDEX: a copy, and the device as it was at one moment of it.
