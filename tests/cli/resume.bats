@@ -337,34 +337,6 @@ sparse_source() {
     cmp <(tail -c +2000001 expected | head -c 5) rest
 }
 
-@test "a target that cannot be read or written is refused" {
-    local mode other=(setpriv --reuid=65534 --regid=65534 --clear-groups) status
-    need_root
-    cp "$ZSLICE" program
-    chmod 755 . program
-    chmod 644 in
-    while [ "$PWD" != / ] && cd ..; do "${other[@]}" test -x . || skip "others cannot get to the folder"; done
-    cd "$BATS_TEST_TMPDIR" || return 1
-    "${other[@]}" ./program --version >/dev/null
-    for mode in 0222 0444 0000; do
-        rm -f out
-        head -c 5000 expected >out
-        chown 65534 out
-        chmod $mode out
-        status=0
-        "${other[@]}" ./program --resume -o 1000 in out 2>err || status=$?
-        echo "mode $mode"
-        [ "$status" -eq 2 ]
-        expect_message out "opening: Permission denied"
-        head -c 5000 expected | cmp - out
-    done
-    # Of an empty one there is nothing to read.
-    : >out
-    chmod 0222 out
-    "${other[@]}" ./program --resume -o 1000 in out
-    cmp expected out
-}
-
 @test "--explain tells how much is there, and touches nothing" {
     local before
     head -c 5000 expected >out
