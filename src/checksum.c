@@ -71,9 +71,6 @@ static int fail(struct zs_checksum *checksum, int code, const char *detail)
 
 static const char shrank[] = "it shrank meanwhile, or its device failed";
 
-/* No page that ends behind 2^63-1 can be mapped. */
-#define LAST_PAGE ((uint64_t)INT64_MAX & ~(uint64_t)4095)
-
 static int read_last_page(struct zs_checksum *checksum, size_t most)
 {
     ssize_t got = zs_sys_pread(checksum->source_fd, checksum->page, most, checksum->position);
@@ -91,9 +88,9 @@ static int map_piece(struct zs_checksum *checksum)
     uint64_t offset = zs_range_offset(range, checksum->index);
     uint64_t span_bytes = zs_range_end(range) - range->start - offset;
     checksum->position = checksum->part->source_position + offset;
-    if (checksum->position >= LAST_PAGE)
+    if (checksum->position >= ZS_SYS_LAST_PAGE)
         return read_last_page(checksum, (size_t)least(span_bytes, sizeof checksum->page));
-    span_bytes = least(span_bytes, LAST_PAGE - checksum->position);
+    span_bytes = least(span_bytes, ZS_SYS_LAST_PAGE - checksum->position);
     size_t most = (size_t)least(span_bytes, PIECE_BYTES);
     checksum->piece = zs_window_view(&checksum->window, checksum->position, most);
     if (checksum->piece.length_bytes == 0) {

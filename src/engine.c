@@ -21,6 +21,9 @@
  * each step, and what was taken from beyond it is reported as excess, for the target to take back.
  * A source that has shrunk and grown again by the time we look is not noticed.
  *
+ * Stopping. Signals are attended to between two steps, and where one interrupted a call; what has
+ * arrived by then is booked like after any other failure.
+ *
  * Waiting. EAGAIN comes only from non-blocking descriptors that we inherited and whose flags are
  * not ours to change; we wait with poll and never spin.
  */

@@ -11,9 +11,6 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
-/* Of the page that 2^63-1 is in, tmpfs says that it is a hole, whatever it holds (Linux 6.18). */
-#define LAST_PAGE ((uint64_t)INT64_MAX & ~(uint64_t)4095)
-
 struct zs_extent zs_holes_find(int fd, uint64_t position, uint64_t limit)
 {
     struct zs_extent rest = {.end = limit};
@@ -22,10 +19,10 @@ struct zs_extent zs_holes_find(int fd, uint64_t position, uint64_t limit)
     if (data < 0 && errno == ENXIO) {
         struct stat status;
         /* From here on there are no data, if the file has not become shorter than this. */
-        rest.hole =
-            position < LAST_PAGE && fstat(fd, &status) == 0 && (uint64_t)status.st_size >= limit;
-        if (rest.hole && rest.end > LAST_PAGE)
-            rest.end = LAST_PAGE;
+        rest.hole = position < ZS_SYS_LAST_PAGE && fstat(fd, &status) == 0 &&
+                    (uint64_t)status.st_size >= limit;
+        if (rest.hole && rest.end > ZS_SYS_LAST_PAGE)
+            rest.end = ZS_SYS_LAST_PAGE;
         return rest;
     }
     if (data < 0 || (uint64_t)data < position)

@@ -68,7 +68,6 @@
 #include "report.h"
 #include "signals.h"
 #include "source.h"
-#include "sys.h"
 #include "target.h"
 #include "transfer.h"
 #include "watch.h"
@@ -78,7 +77,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 enum {
@@ -228,54 +226,6 @@ static int copy(struct zs_plan *plan, struct zs_source *source, struct zs_target
     return result;
 }
 
-/* The report must not be written over what is read, or has just been written. */
-static bool is_end(const struct zs_facts *facts, const char *path, int standard_fd)
-{
-    struct zs_facts end;
-    int examined = strcmp(path, "-") == 0 ? zs_facts_of_descriptor(standard_fd, &end)
-                                          : zs_facts_of_path(path, &end);
-
-    return examined == 0 && facts->kind == ZS_KIND_REGULAR && zs_facts_same_file(facts, &end);
-}
-
-/* What --report names, which is emptied only when there is something to write into it. */
-static FILE *open_paper(const struct zs_options *options, struct zs_error *error)
-{
-    const char *path = options->report_path;
-    struct zs_facts facts;
-
-    if (!path)
-        return stderr;
-    int fd = zs_sys_open(path, O_WRONLY | O_CREAT, 0666);
-    int examined = fd < 0 ? fd : zs_facts_of_descriptor(fd, &facts);
-    if (examined < 0) {
-        (void)zs_error_set(error, ZS_ERROR_REFUSED, path, "opening", -examined, NULL);
-        return NULL;
-    }
-    if (is_end(&facts, options->source_path, STDIN_FILENO) ||
-        is_end(&facts, options->target_path, STDOUT_FILENO)) {
-        (void)zs_error_set(error, ZS_ERROR_REFUSED, path, "--report", 0,
-                           "it is the source or the target, too");
-        return NULL;
-    }
-    FILE *paper = fdopen(fd, "w");
-    if (!paper)
-        (void)zs_error_set(error, ZS_ERROR_TRANSFER, path, "opening", errno, NULL);
-    return paper;
-}
-
-static int close_paper(FILE *paper, const struct zs_options *options, struct zs_error *error)
-{
-    if (paper == stderr)
-        return 0;
-    bool failed = ferror(paper) != 0;
-    errno = 0;
-    if (fclose(paper) == 0 && !failed)
-        return 0;
-    return zs_error_set(error, ZS_ERROR_TRANSFER, options->report_path, "writing",
-                        errno ? errno : EIO, NULL);
-}
-
 static int carry_out(const struct zs_options *options, struct zs_watch *watch,
                      struct zs_stats *stats, struct zs_report *report, struct zs_error *error)
 {
@@ -310,8 +260,7 @@ static void tell(const struct zs_options *options, const struct zs_report *repor
     if (error->kind != ZS_ERROR_NONE && report->exit_status != STATUS_SIGNAL + SIGPIPE)
         zs_diag_print_error(stderr, error);
     (void)fflush(stderr);
-    if (paper != stderr)
-        (void)zs_sys_truncate(fileno(paper), 0); /* not a pipe or device */
+    zs_report_begin(paper);
     if (report->complete && report->digest[0] != '\0')
         zs_report_digest(paper, report);
     (void)fflush(stderr);
@@ -341,11 +290,8 @@ int main(int argc, char **argv)
     if (zs_options_parse(argc, argv, &options, &action, &error) == 0 && action == ZS_ACTION_COPY) {
         stats.sample_memory = options.stats_json;
         zs_watch_begin(&watch, &options, start_ns);
-        paper = open_paper(&options, &error);
-        if (paper)
+        if (zs_report_open(&options, &paper, &error) == 0)
             (void)carry_out(&options, &watch, &stats, &report, &error);
-        else
-            paper = stderr;
         zs_watch_end(&watch, &options, error.kind == ZS_ERROR_NONE);
     }
 
@@ -359,7 +305,7 @@ int main(int argc, char **argv)
     report.exit_status = exit_status(&error);
     if (action == ZS_ACTION_COPY || !report.complete)
         tell(&options, &report, &error, paper);
-    if (close_paper(paper, &options, &error) < 0 && report.complete) {
+    if (zs_report_close(paper, &options, &error) < 0 && report.complete) {
         zs_diag_print_error(stderr, &error);
         (void)fflush(stderr);
         report.exit_status = STATUS_FAILED;

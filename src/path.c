@@ -11,9 +11,6 @@
 #include <string.h>
 #include <unistd.h>
 
-/* As many as the kernel follows. */
-enum { MOST_LINKS = 40 };
-
 char *zs_path_follow_link(const char *link)
 {
     char named[4096];
@@ -45,7 +42,7 @@ char *zs_path_resolve(const char *path)
             return current;
         free(current);
         current = next;
-        if (links == MOST_LINKS) {
+        if (links == ZS_PATH_MOST_LINKS) {
             free(current);
             errno = ELOOP;
             return NULL;

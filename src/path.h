@@ -3,6 +3,9 @@
 
 /* Names of files, beyond what open(2) makes of them. */
 
+/* So many symbolic links are followed one after the other, as the kernel does. */
+enum { ZS_PATH_MOST_LINKS = 40 };
+
 /*
  * The path that a symbolic link names, relative to where `link` is. For the caller to free; NULL
  * with errno set: EINVAL if it is no link.

@@ -629,6 +629,7 @@ static int keep_holes(const struct planning *p)
                                 : zs_facts_kind_name(p->target->kind));
     for (size_t i = 0; i < plan->part_count; i++) {
         plan->parts[i].holes = holes_of(p, &plan->parts[i]);
+        plan->makes_holes |= plan->parts[i].holes != ZS_HOLES_FILLED;
         plan->looks_for_space |= plan->parts[i].holes == ZS_HOLES_KEPT;
         if (plan->parts[i].holes == ZS_HOLES_MADE)
             plan->reserve_bytes = 0; /* it may be all zeros */

@@ -78,6 +78,7 @@ struct zs_plan {
     bool no_cache;            /* the page cache of both ends is given back */
     bool shares;              /* some part is shareable: whether the files can, only trying tells */
     uint64_t reserve_bytes;   /* how much space it needs, if that is certain, else 0 */
+    bool makes_holes;         /* in some part */
     bool looks_for_space;     /* without reserving it, which would fill the holes */
 
     bool engine_forced; /* each part has one engine, which must not be replaced */

@@ -4,9 +4,86 @@
 
 #include "diag.h"
 #include "progress.h"
+#include "sys.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+/* Whether the file is what is read, or is to be written. */
+static bool is_end(const struct zs_facts *facts, const char *path, int standard_fd)
+{
+    struct zs_facts end;
+    int examined = strcmp(path, "-") == 0 ? zs_facts_of_descriptor(standard_fd, &end)
+                                          : zs_facts_of_path(path, &end);
+
+    return examined == 0 && facts->kind == ZS_KIND_REGULAR && zs_facts_same_file(facts, &end);
+}
+
+static int check_report(int fd, const struct zs_options *options, struct zs_error *error)
+{
+    struct zs_facts facts;
+    int examined = zs_facts_of_descriptor(fd, &facts);
+
+    if (examined < 0)
+        return zs_error_set(error, ZS_ERROR_REFUSED, options->report_path, "examining", -examined,
+                            NULL);
+    if (is_end(&facts, options->source_path, STDIN_FILENO) ||
+        is_end(&facts, options->target_path, STDOUT_FILENO))
+        return zs_error_set(error, ZS_ERROR_REFUSED, options->report_path, "--report", 0,
+                            "it is the source or the target, too");
+    return 0;
+}
+
+int zs_report_open(const struct zs_options *options, FILE **paper, struct zs_error *error)
+{
+    const char *path = options->report_path;
+
+    *paper = stderr;
+    if (!path)
+        return 0;
+    int fd = zs_sys_open(path, O_WRONLY | O_CREAT | O_EXCL, 0666);
+    bool created = fd >= 0;
+    if (fd == -EEXIST)
+        fd = zs_sys_open(path, O_WRONLY | O_CREAT, 0666); /* or a link to where nothing is yet */
+    if (fd < 0)
+        return zs_error_set(error, ZS_ERROR_REFUSED, path, "opening", -fd, NULL);
+
+    FILE *opened = NULL;
+    if (check_report(fd, options, error) == 0) {
+        opened = fdopen(fd, "w");
+        if (!opened)
+            (void)zs_error_set(error, ZS_ERROR_TRANSFER, path, "opening", errno, NULL);
+    }
+    if (!opened) {
+        (void)zs_sys_close(fd);
+        if (created)
+            (void)unlink(path);
+        return -1;
+    }
+    *paper = opened;
+    return 0;
+}
+
+void zs_report_begin(FILE *paper)
+{
+    if (paper != stderr)
+        (void)zs_sys_truncate(fileno(paper), 0); /* not a pipe or device */
+}
+
+int zs_report_close(FILE *paper, const struct zs_options *options, struct zs_error *error)
+{
+    if (paper == stderr)
+        return 0;
+    bool failed = ferror(paper) != 0;
+    errno = 0;
+    if (fclose(paper) == 0 && !failed)
+        return 0;
+    return zs_error_set(error, ZS_ERROR_TRANSFER, options->report_path, "writing",
+                        errno ? errno : EIO, NULL);
+}
 
 static void print_json_string(FILE *stream, const char *text)
 {

@@ -25,6 +25,19 @@ struct zs_report {
 };
 
 /*
+ * Opens what --report names, before anything is touched: it must not be source or target. *paper is
+ * standard error if there is no such option, or on failure. 0, or -1 with *error: nothing is left
+ * then of a file that had to be made.
+ */
+int zs_report_open(const struct zs_options *options, FILE **paper, struct zs_error *error);
+
+/* What the file held before goes, now that there is something to write into it. */
+void zs_report_begin(FILE *paper);
+
+/* 0, or -1 with *error: not all of it could be written. */
+int zs_report_close(FILE *paper, const struct zs_options *options, struct zs_error *error);
+
+/*
  * One JSON object and a newline. Bytes of names that are not UTF-8 become lone surrogates U+DC80 to
  * U+DCFF, as Python's surrogateescape has them.
  */

@@ -65,8 +65,7 @@ static void note(int number)
     errno = kept;
 }
 
-/* Without a timer, to be had by everybody, a signal that comes at a bad moment waits for the next.
- */
+/* Where no timer can be had, a signal that comes just before a wait is noticed after it. */
 static void create_timer(void)
 {
     struct sigevent event = {.sigev_notify = SIGEV_SIGNAL};

@@ -19,6 +19,12 @@
  */
 #define ZS_SYS_MOST ((size_t)16 << 20)
 
+/*
+ * The page that the largest file position, 2^63-1, is in: it cannot be mapped (EOVERFLOW), and
+ * SEEK_DATA does not find data there on tmpfs (Linux 6.18).
+ */
+#define ZS_SYS_LAST_PAGE ((uint64_t)INT64_MAX & ~(uint64_t)4095)
+
 ssize_t zs_sys_read(int fd, void *buffer, size_t length_bytes);
 ssize_t zs_sys_pread(int fd, void *buffer, size_t length_bytes, uint64_t position);
 ssize_t zs_sys_write(int fd, const void *bytes, size_t length_bytes);

@@ -107,7 +107,9 @@ static int create_file(const char *path, int access, bool follow, char **created
             *created_path = current;
             return fd;
         }
-        char *next = fd == -EEXIST && follow && links < 40 ? zs_path_follow_link(current) : NULL;
+        char *next = fd == -EEXIST && follow && links < ZS_PATH_MOST_LINKS
+                         ? zs_path_follow_link(current)
+                         : NULL;
         if (!next) {
             free(current);
             return fd;
@@ -227,10 +229,10 @@ static int reserve_blocks(struct zs_target *target, uint64_t start, uint64_t end
  * - tmpfs: its free space is exact, and looking at it is free. Reserving clears every page: 413 ms
  *   with and 235 ms without, for 512 MiB over a short old file (Linux 6.18).
  * - btrfs: its free space is looked at, too; only where that is about to run out, and so may be
- * wrong, blocks are reserved and given back at once. Giving them back is ftruncate(0) for a new
- * file, after which btrfs writes everything out before close returns: 512 MiB take 625 ms so, 287
- *   without. Keeping them would give up compression, and a write into reserved space can find the
- *   disk full all the same, as it goes to new blocks (Linux 6.18).
+ *   wrong, blocks are reserved and given back at once. For a new file that is ftruncate(0), after
+ *   which btrfs writes everything out before close returns: 512 MiB take 625 ms so, 287 without.
+ *   Keeping them would give up compression, and a write into reserved space can find the disk full
+ *   all the same, as it goes to new blocks (Linux 6.18).
  * - others: blocks are reserved behind the end of the file, whose size does not change.
  */
 static int secure_space(struct zs_target *target, uint64_t start, uint64_t end,

@@ -376,6 +376,14 @@ static int check_forced_engine(const struct run *run)
                         stats->refused_code, NULL);
 }
 
+/* The slice's bytes in the target end there now. */
+static void reach(struct run *run, uint64_t end)
+{
+    run->written.end = end;
+    if (run->written.furthest_end < end)
+        run->written.furthest_end = end;
+}
+
 /* Runs a copy, and books what it put into the target. */
 static int run_copy(struct run *run, const struct zs_part *part, struct zs_copy *copy)
 {
@@ -391,9 +399,7 @@ static int run_copy(struct run *run, const struct zs_part *part, struct zs_copy 
 
     written->done_bytes += copy->done_bytes - done_before;
     written->excess_bytes = copy->excess_bytes;
-    written->end = zs_copy_target_end(copy);
-    if (written->furthest_end < written->end)
-        written->furthest_end = written->end;
+    reach(run, zs_copy_target_end(copy));
     return result;
 }
 
@@ -481,9 +487,7 @@ static int leave_hole(struct run *run, const struct zs_part *part, uint64_t inde
         return failed_hole(run, -made);
     run->stats->skipped_bytes += length_bytes;
     run->written.done_bytes += length_bytes;
-    run->written.end = part->target_position + index + length_bytes;
-    if (run->written.furthest_end < run->written.end)
-        run->written.furthest_end = run->written.end;
+    reach(run, part->target_position + index + length_bytes);
     return 0;
 }
 
@@ -664,9 +668,7 @@ static int copy_parts(struct run *run)
 
         if (i > 0 && run->spool.fd < 0 && !run->ended && approach(run, part) < 0)
             return -1;
-        run->written.end = part->target_position + part->present_bytes;
-        if (run->written.furthest_end < run->written.end)
-            run->written.furthest_end = run->written.end;
+        reach(run, part->target_position + part->present_bytes);
         if ((run->ended ? copy_nothing(run, part) : copy_part(run, part)) < 0)
             return -1;
     }
@@ -847,7 +849,7 @@ int zs_transfer(struct zs_plan *plan, struct zs_source *source, struct zs_target
     }
 
     set_up_behind(&run);
-    if (plan->looks_for_space || plan->options->sparse == ZS_SPARSE_ALWAYS)
+    if (plan->makes_holes)
         set_up_holes(&run);
     int result = start_checksum(&run) < 0 || copy_parts(&run) < 0 || settle(&run) < 0 ? -1 : 0;
     zs_checksum_cancel(run.checksum);

@@ -97,7 +97,12 @@ mount_for_file() {
         mkdir "$images"
         mount -t tmpfs tmpfs "$images" || true
     fi
-    if mount_image "$2" "$3" "$images/$1" "$BATS_FILE_TMPDIR/$1" "${@:4}"; then
+    if [ "$2" = tmpfs ]; then
+        mkdir "$BATS_FILE_TMPDIR/$1"
+        if mount -t tmpfs -o "size=$3M" tmpfs "$BATS_FILE_TMPDIR/$1"; then
+            export MOUNTED="${MOUNTED-} $1"
+        fi
+    elif mount_image "$2" "$3" "$images/$1" "$BATS_FILE_TMPDIR/$1" "${@:4}"; then
         export MOUNTED="${MOUNTED-} $1"
     fi
 }
@@ -108,6 +113,18 @@ unmount_for_file() {
         if mountpoint -q "$BATS_FILE_TMPDIR/$name"; then
             umount "$BATS_FILE_TMPDIR/$name" || umount -l "$BATS_FILE_TMPDIR/$name"
         fi
+    done
+}
+
+# each_mounted NAMES COMMAND...: in an empty folder of each of these (see mount_for_file), whose name is printed.
+each_mounted() {
+    local name
+    for name in $1; do
+        enter "$name"
+        echo "on $name"
+        "${@:2}"
+        cd "$BATS_TEST_TMPDIR" || return 1
+        rm -rf "$BATS_FILE_TMPDIR/$name/test.$BATS_TEST_NUMBER"
     done
 }
 

@@ -12,7 +12,7 @@ setup_file() {
     mount_for_file ext4 ext4 64
     mount_for_file xfs xfs 400
     mount_for_file btrfs btrfs 400
-    mount_tmpfs_for_file 64
+    mount_for_file tmpfs tmpfs 64
     cd "$BATS_FILE_TMPDIR" || return 1
     random_file in $((3 * MIB + 1234))
     # Which opening is the one of a file without a name.
@@ -35,25 +35,14 @@ setup() {
     cp "$BATS_FILE_TMPDIR/in" in
 }
 
-mount_tmpfs_for_file() {
-    [ "$(id -u)" -eq 0 ] || return 0
-    mkdir "$BATS_FILE_TMPDIR/tmpfs"
-    if mount -t tmpfs -o "size=$1M" tmpfs "$BATS_FILE_TMPDIR/tmpfs"; then
-        MOUNTED+=' tmpfs'
-    fi
-}
-
 # on_each COMMAND...: runs it in a folder of its own on each file system, with a source in.
 on_each() {
-    local name
-    for name in ${file_systems:-ext4 xfs btrfs tmpfs}; do
-        enter "$name"
-        echo "on $name"
-        cp ../in in
-        "$@"
-        cd "$BATS_TEST_TMPDIR" || return 1
-        rm -r "$BATS_FILE_TMPDIR/$name/test.$BATS_TEST_NUMBER"
-    done
+    each_mounted "${file_systems:-ext4 xfs btrfs tmpfs}" with_source "$@"
+}
+
+with_source() {
+    cp ../in in
+    "$@"
 }
 
 # expect_tidy [FOLDER]: no temporary file is left there.

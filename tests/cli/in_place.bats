@@ -14,27 +14,12 @@ setup_file() {
     mount_for_file xfs xfs 320
     mount_for_file btrfs btrfs 128
     mount_for_file small ext4 16 -b 1024
-    mkdir -p "$BATS_FILE_TMPDIR/tmpfs"
-    if mount -t tmpfs -o size=96M tmpfs "$BATS_FILE_TMPDIR/tmpfs"; then
-        MOUNTED+=" tmpfs"
-    fi
+    mount_for_file tmpfs tmpfs 96
     random_file "$BATS_FILE_TMPDIR/in" $SIZE
 }
 
 teardown_file() {
     unmount_for_file
-}
-
-# on_each "NAME..." COMMAND...: in an empty folder of each of these file systems.
-on_each() {
-    local name
-    for name in $1; do
-        enter "$name"
-        echo "on $name"
-        "${@:2}"
-        cd "$BATS_TEST_TMPDIR" || return 1
-        rm -rf "$BATS_FILE_TMPDIR/$name/test.$BATS_TEST_NUMBER"
-    done
 }
 
 # renew: file is the usual one again.
@@ -94,7 +79,7 @@ collapses() {
 }
 
 @test "collapse on ext4 and XFS: slices at all places, and every link of the file sees them" {
-    on_each "ext4 xfs" collapses
+    each_mounted "ext4 xfs" collapses
 }
 
 moves() {
@@ -109,8 +94,8 @@ moves() {
 }
 
 @test "auto: the same on ext4, XFS, btrfs and tmpfs, and where the offset is not on a block" {
-    on_each btrfs slices auto
-    on_each "$NAMES" moves
+    each_mounted btrfs slices auto
+    each_mounted "$NAMES" moves
 }
 
 # is_left_after EXPECTED_STATUS OBJECT REASON ARGUMENT...: and the file is as it was.
@@ -135,7 +120,7 @@ unaligned() {
 }
 
 @test "collapse: an offset that is not on a block is refused, with the nearest that would do" {
-    on_each "ext4 xfs" unaligned
+    each_mounted "ext4 xfs" unaligned
     enter small
     head -c 10000 "$BATS_FILE_TMPDIR/in" >file
     is_left_after 2 file "whole blocks of 1024 bytes can be taken out: the offset 4096 would do, or 5120" \
@@ -154,7 +139,7 @@ refused_here() {
 }
 
 @test "collapse on btrfs and tmpfs is refused, but for cutting the end off" {
-    on_each "btrfs tmpfs" refused_here
+    each_mounted "btrfs tmpfs" refused_here
 }
 
 @test "a file system that says it cannot: collapse refuses, auto moves" {
@@ -196,8 +181,8 @@ sparse_stays() {
 }
 
 @test "holes of a sparse file stay holes" {
-    on_each "ext4 xfs" sparse_stays collapse,4096 auto,8192 auto,999 collapse,1048576
-    on_each "btrfs tmpfs" sparse_stays auto,4096 auto,999 auto,1000001
+    each_mounted "ext4 xfs" sparse_stays collapse,4096 auto,8192 auto,999 collapse,1048576
+    each_mounted "btrfs tmpfs" sparse_stays auto,4096 auto,999 auto,1000001
 }
 
 @test "refusals leave the file as it was" {

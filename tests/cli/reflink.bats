@@ -26,15 +26,12 @@ teardown_file() {
 
 # on_each COMMAND...: runs it in a folder of its own on each file system that shares, with a source in.
 on_each() {
-    local name
-    for name in xfs btrfs; do
-        enter "$name"
-        echo "on $name"
-        cp --reflink=always ../in in
-        "$@"
-        cd "$BATS_TEST_TMPDIR" || return 1
-        rm -r "$BATS_FILE_TMPDIR/$name/test.$BATS_TEST_NUMBER"
-    done
+    each_mounted "xfs btrfs" with_shared_source "$@"
+}
+
+with_shared_source() {
+    cp --reflink=always ../in in
+    "$@"
 }
 
 # slice OFFSET LENGTH: of in, to standard output.

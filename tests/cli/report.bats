@@ -52,6 +52,11 @@ load ../helper
     done
     cmp in in.before
     cmp out out.before
+    # Of one that had to be made for that nothing is left.
+    status=0
+    "$ZSLICE" --report new --stats=json in new 2>err || status=$?
+    [ "$status" -eq 2 ]
+    [ ! -e new ]
     # Whatever else is wrong.
     for report in in out; do
         status=0

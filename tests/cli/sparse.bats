@@ -13,10 +13,7 @@ setup_file() {
     mount_for_file ext4 ext4 96 -b 4096
     mount_for_file xfs xfs 320
     mount_for_file btrfs btrfs 160
-    mkdir -p "$BATS_FILE_TMPDIR/tmpfs"
-    if mount -t tmpfs -o size=96M tmpfs "$BATS_FILE_TMPDIR/tmpfs"; then
-        MOUNTED+=" tmpfs"
-    fi
+    mount_for_file tmpfs tmpfs 96
     cat >"$BATS_FILE_TMPDIR/holes.py" <<'END'
 import os, random, sys
 
@@ -106,14 +103,7 @@ holes() {
 
 # on_each COMMAND...: in an empty folder of each file system.
 on_each() {
-    local name
-    for name in $NAMES; do
-        enter "$name"
-        echo "on $name"
-        "$@"
-        cd "$BATS_TEST_TMPDIR" || return 1
-        rm -rf "$BATS_FILE_TMPDIR/$name/test.$BATS_TEST_NUMBER"
-    done
+    each_mounted "$NAMES" "$@"
 }
 
 # A source of 3 MiB and a bit: holes at both ends and in the middle, data that begin within a block.

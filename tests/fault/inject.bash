@@ -46,6 +46,17 @@ setup_fault() {
     command -v strace >/dev/null || skip "needs strace"
 }
 
+# setup_real: for tests of faults that are real, not injected: source, slice and an old target.
+# shellcheck disable=SC2119 # started as it is
+setup_real() {
+    cd "$BATS_TEST_TMPDIR" || return 1
+    setup_fault
+    without_faults
+    random_file in 3500000
+    tail -c +1001 in >expected
+    random_file old 600000
+}
+
 is_sanitized() {
     grep -q __asan_init "$ZSLICE"
 }
@@ -91,6 +102,7 @@ prepare_run() {
 
 # without_faults COMMAND...: the next transfers are not traced, but started by COMMAND; what happens
 # to them is real.
+# shellcheck disable=SC2120 # tests do
 without_faults() {
     faults=()
     injected_calls=()

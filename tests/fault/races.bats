@@ -15,12 +15,7 @@ teardown_file() {
 }
 
 setup() {
-    cd "$BATS_TEST_TMPDIR" || return 1
-    setup_fault
-    without_faults
-    random_file in 3500000
-    tail -c +1001 in >expected
-    random_file old 600000
+    setup_real
     random_file victim 5000
     cp victim victim.was
 }

@@ -5,12 +5,7 @@ load ../helper
 load inject
 
 setup() {
-    cd "$BATS_TEST_TMPDIR" || return 1
-    setup_fault
-    without_faults
-    random_file in 3500000
-    tail -c +1001 in >expected
-    random_file old 600000
+    setup_real
 }
 
 # fill TYPE ROOM: a file system of that type on ./mnt.TYPE, target_path in it, with about ROOM bytes

@@ -8,6 +8,7 @@
 #include "transfer.h"
 
 #include "engine.h"
+#include "input.h"
 #include "sys.h"
 
 #include <errno.h>
@@ -28,27 +29,6 @@ enum {
     MOST_RANGES = 3,
     ROOM = 4 * MOST_BYTES
 };
-
-static void require(bool condition, const char *what)
-{
-    if (condition)
-        return;
-    (void)fprintf(stderr, "fuzz_copy: %s\n", what);
-    abort();
-}
-
-struct input {
-    const uint8_t *bytes;
-    size_t left;
-};
-
-static uint8_t take(struct input *input)
-{
-    if (input->left == 0)
-        return 0;
-    input->left--;
-    return *input->bytes++;
-}
 
 /* Up to 65535 and more; the neighbours of blocks as often as any other number. */
 static size_t take_size(struct input *input, size_t most)

@@ -6,6 +6,8 @@
 
 #include "options.h"
 
+#include "input.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,14 +15,6 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { MOST_WORDS = 40 };
-
-static void require(bool condition, const char *what)
-{
-    if (condition)
-        return;
-    (void)fprintf(stderr, "fuzz_options: %s\n", what);
-    abort();
-}
 
 /* These print and close standard output, which is needed again. */
 static bool prints(const char *word)

@@ -9,6 +9,7 @@
 #include "plan.h"
 
 #include "engine.h"
+#include "input.h"
 
 #include <linux/magic.h>
 #include <stdio.h>
@@ -18,28 +19,6 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { MOST_RANGES = 4, WALKED = 300 };
-
-static void require(bool condition, const char *what)
-{
-    if (condition)
-        return;
-    (void)fprintf(stderr, "fuzz_plan: %s\n", what);
-    abort();
-}
-
-/* The input; behind its end there are zeros. */
-struct input {
-    const uint8_t *bytes;
-    size_t left;
-};
-
-static uint8_t take(struct input *input)
-{
-    if (input->left == 0)
-        return 0;
-    input->left--;
-    return *input->bytes++;
-}
 
 /* Small numbers mostly; also any number, and the neighbours of the limits. */
 static uint64_t take_number(struct input *input)

@@ -5,6 +5,7 @@
  * of them.
  */
 
+#include "input.h"
 #include "range.h"
 #include "units.h"
 
@@ -15,14 +16,6 @@
 typedef unsigned long long ull; /* for printf */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void require(bool condition, const char *what)
-{
-    if (condition)
-        return;
-    (void)fprintf(stderr, "fuzz_slice: %s\n", what);
-    abort();
-}
 
 /* A parsed number, printed in decimal, parses to itself; a POS is a SIZE with at most a sign. */
 static bool parse_position(const char *text, struct zs_position *position)
