@@ -516,3 +516,10 @@ terabyte() {
     run ! grep -q '^holes' plan
     [ ! -e out ]
 }
+
+@test "always: the end is that of the hole furthest back, not of the one made last" {
+    truncate -s 16K in
+    "$ZSLICE" -k --sparse=always -r 8K: -r :4K in out
+    [ "$(stat -c %s out)" -eq 16384 ]
+    cmp in out
+}
