@@ -615,6 +615,22 @@ static enum zs_holes_kept holes_of(const struct planning *p, const struct zs_par
                : ZS_HOLES_FILLED;
 }
 
+/*
+ * How much of a slice of a file with holes are data, at least: all that lies outside of it may be
+ * data, too. Of several ranges, which may overlap, nothing can be said.
+ */
+static uint64_t least_data_bytes(const struct planning *p)
+{
+    uint64_t slice_bytes = p->plan->reserve_bytes;
+    uint64_t outside_bytes = p->source->size_bytes - slice_bytes;
+    uint64_t allocated_bytes = p->source->allocated_bytes;
+
+    if (p->options->range_count > 1 || slice_bytes > p->source->size_bytes ||
+        allocated_bytes <= outside_bytes)
+        return 0;
+    return allocated_bytes - outside_bytes;
+}
+
 /* Reserving space would take what holes are there to save. */
 static int keep_holes(const struct planning *p)
 {
@@ -634,8 +650,8 @@ static int keep_holes(const struct planning *p)
         if (plan->parts[i].holes == ZS_HOLES_MADE)
             plan->reserve_bytes = 0; /* it may be all zeros */
     }
-    if (plan->looks_for_space && plan->reserve_bytes > p->source->allocated_bytes)
-        plan->reserve_bytes = p->source->allocated_bytes;
+    if (plan->looks_for_space)
+        plan->reserve_bytes = least_data_bytes(p);
     return 0;
 }
 

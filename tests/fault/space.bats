@@ -248,3 +248,20 @@ check_blocks() {
     judge "done"
     all_good
 }
+
+@test "a file with holes: a slice of holes fits where its data would not, and one of data does not" {
+    truncate -s 60M in
+    head -c 10M /dev/urandom | dd of=in bs=1M conv=notrunc status=none
+    mount_file_system tmpfs 5
+    "$ZSLICE" --stats=json -o 10M in mnt.tmpfs/out 2>stats
+    [ "$(stat -c %s mnt.tmpfs/out)" -eq 52428800 ]
+    [ "$(statistic .holes_bytes)" -eq 52428800 ]
+    printf old >mnt.tmpfs/out
+    for options in "" "-l 59M"; do
+        # shellcheck disable=SC2086 # words
+        expect_failure 1 mnt.tmpfs/out "No space left on device" $options in mnt.tmpfs/out
+        [ "$(cat mnt.tmpfs/out)" = old ] # found before it lost its bytes
+    done
+    # What is not known beforehand is found when it happens.
+    expect_failure 1 mnt.tmpfs/out "No space left on device" -r :8M -r 30M: in mnt.tmpfs/out
+}

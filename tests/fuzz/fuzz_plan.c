@@ -307,9 +307,12 @@ static void check_target(const struct zs_plan *plan, const struct zs_facts *sour
     uint64_t reserved = source->sized && !plan->scattered ? total - plan->resumed_bytes : 0;
     if (plan->options->sparse == ZS_SPARSE_ALWAYS && plan->part_count > 0)
         reserved = 0; /* it may be all zeros */
-    if (plan->looks_for_space && reserved > source->allocated_bytes)
-        reserved = source->allocated_bytes;
-    require(plan->reserve_bytes == reserved, "other bytes are reserved than there are");
+    if (plan->looks_for_space)
+        require(plan->reserve_bytes == 0 || plan->reserve_bytes + (source->size_bytes - reserved) ==
+                                                source->allocated_bytes,
+                "more data are looked for than the slice must have");
+    else
+        require(plan->reserve_bytes == reserved, "other bytes are reserved than there are");
     require(!plan->scattered || plan->options->keep_offset, "scattered without --keep-offset");
 }
 
