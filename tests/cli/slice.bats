@@ -101,13 +101,18 @@ expect_slice() {
     done
 }
 
-# expect_sparse_slice FILE OFFSET RESULT: all data of either are the same in both; what is a hole in both is not
+# expect_sparse_slice FILE OFFSET RESULT [POSITION]: the slice is in the result, from the position on: all data of either are the same in both; what is a hole in both is not
 # read, as that takes longer than all other tests. Of what has no holes, a device, only what is near data.
 expect_sparse_slice() {
     "$PYTHON" -IS - "$@" <<'PYTHON'
 import os, sys
 
-source, offset, result = os.open(sys.argv[1], os.O_RDONLY), int(sys.argv[2]), os.open(sys.argv[3], os.O_RDONLY)
+def mebibytes(text):
+    return int(text[:-1]) << 20 if text.endswith("M") else int(text)
+
+source, result = os.open(sys.argv[1], os.O_RDONLY), os.open(sys.argv[3], os.O_RDONLY)
+offset = mebibytes(sys.argv[2])
+moved = offset - (mebibytes(sys.argv[4]) if len(sys.argv) > 4 else 0) # from the result's positions to the source's
 size = os.fstat(source).st_size
 
 def data(fd, start):
@@ -125,15 +130,15 @@ def same(start, end):
     """of the source's positions"""
     while start < end:
         step = min(end - start, 1 << 20)
-        if os.pread(source, step, start) != os.pread(result, step, start - offset):
+        if os.pread(source, step, start) != os.pread(result, step, start - moved):
             sys.exit("they differ at %d or behind that" % start)
         start += step
 
 if os.path.isfile(sys.argv[3]):
-    if os.fstat(result).st_size != size - offset:
+    if os.fstat(result).st_size != size - moved:
         sys.exit("the result has %d bytes" % os.fstat(result).st_size)
     for start, end in data(result, 0):
-        same(start + offset, min(end + offset, size))
+        same(start + moved, min(end + moved, size))
 for start, end in data(source, offset):
     same(max(start - (1 << 20), offset), min(end + (1 << 20), size))
 same(size - (1 << 20), size)
@@ -149,21 +154,22 @@ PYTHON
 }
 
 # bats test_tags=large
-@test "5 GiB sparse: into a pipe and from a pipe" {
+@test "5 GiB sparse: into a pipe; more than 4 GiB from a pipe" {
     sparse_5_gib
-    # How many they are, and the last ones, which lie behind 32 bits and follow a hole.
-    cmp <("$ZSLICE" --stats=json --offset 1024 in 2>stats | tail -c 2M) <(tail -c 2M in)
-    [ "$(statistic .bytes)" -eq $((5 * 1024 * 1024 * 1024 - 1024)) ]
-    cmp <(tail -c 4300M in | "$ZSLICE" --stats=json --offset 1024 2>stats | tail -c 2M) <(tail -c 2M in)
-    [ "$(statistic .bytes)" -eq $((4300 * 1024 * 1024 - 1024)) ]
+    # From before the positions that need more than 32 bits, which follow a hole, to the end.
+    "$ZSLICE" --offset 3900M in | cmp - <(tail -c +$((3900 * 1024 * 1024 + 1)) in)
+    slice() { head -c 4300M /dev/zero && tail -c 2M in; }
+    cmp <(slice | "$ZSLICE" --stats=json --offset 1024 2>stats | tail -c 2M) <(tail -c 2M in)
+    [ "$(statistic .bytes)" -eq $((4302 * 1024 * 1024 - 1024)) ]
     rm in
 }
 
 # bats test_tags=large
-@test "5 GiB sparse: to redirected standard output" {
+@test "5 GiB sparse: to redirected standard output, up to its end" {
     sparse_5_gib
-    "$ZSLICE" --offset 1024 in >out
-    expect_sparse_slice in 1024 out
+    truncate -s 3900M out
+    "$ZSLICE" --offset 3900M in >>out
+    expect_sparse_slice in 3900M out 3900M
     rm in out
 }
 
@@ -172,8 +178,8 @@ PYTHON
     sparse_5_gib
     truncate -s 6G image
     attach_loop image
-    "$ZSLICE" --offset 1024 in "$device"
-    expect_sparse_slice in 1024 "$device"
+    "$ZSLICE" --offset 3900M --seek 3900M in "$device"
+    expect_sparse_slice in 3900M "$device" 3900M
     rm in image
 }
 

