@@ -9,11 +9,12 @@ layer() {
     error | signals | units) echo 0 ;;
     sys) echo 1 ;;
     behind | connect | diag | digest | facts | holes | path | progress | slice | stats | readahead | view) echo 2 ;;
-    ahead | options | range | source | spool | staged) echo 3 ;;
+    ahead | blocks | options | range | source | spool | staged) echo 3 ;;
     choice | engine | gather) echo 4 ;;
     engine/*) echo 5 ;;
     plan) echo 6 ;;
-    checksum | collapse | compare | explain | report | target) echo 7 ;;
+    dd) echo 5 ;;
+    checksum | collapse | compare | explain | report | tally | target) echo 7 ;;
     transfer | watch) echo 8 ;;
     main) echo 9 ;;
     *) echo "check-layers.sh: $1 has no layer; give it one" >&2 && return 1 ;;

@@ -88,9 +88,16 @@ void zs_diag_print_escaped(FILE *stream, const char *text)
     }
 }
 
+static const char *program = "zslice";
+
+void zs_diag_name_program(const char *name)
+{
+    program = name;
+}
+
 void zs_diag_print_error(FILE *stream, const struct zs_error *error)
 {
-    (void)fputs("zslice: ", stream);
+    (void)fprintf(stream, "%s: ", program);
     zs_diag_print_escaped(stream, *error->object ? error->object : "''");
     if (error->operation)
         (void)fprintf(stream, ": %s", error->operation);
@@ -101,6 +108,6 @@ void zs_diag_print_error(FILE *stream, const struct zs_error *error)
         zs_diag_print_escaped(stream, error->detail);
     }
     if (error->kind == ZS_ERROR_USAGE)
-        (void)fputs(" (see zslice --help)", stream);
+        (void)fprintf(stream, " (see %s --help)", program);
     (void)fputc('\n', stream);
 }

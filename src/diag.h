@@ -19,6 +19,9 @@ void zs_diag_print_escaped(FILE *stream, const char *text);
  */
 size_t zs_diag_utf8_length(const char *text, unsigned *code_point);
 
+/* The name under which the program speaks, "zslice" at first; it must live as long as that. */
+void zs_diag_name_program(const char *name);
+
 /* Prints the one line of an error that is set: "zslice: OBJECT: OPERATION: REASON; DETAIL". */
 void zs_diag_print_error(FILE *stream, const struct zs_error *error);
 

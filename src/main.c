@@ -15,6 +15,9 @@
  *     - slice.[ch]     (the slice language: ranges, fields, shards)
  *     - units.[ch]     (the number grammar)
  *
+ * - zs_dd_parse(), zs_dd_fit(): dd's operands to the same values, if the program is called zdd
+ *     - dd.[ch]
+ *
  * - zs_source_open(), zs_target_examine(): what both ends are
  *     - source.[ch]    (the source, and where standard input is left)
  *     - target.[ch]    (the target's life: examine, open, prepare, settle, finish or abandon)
@@ -41,6 +44,7 @@
  *     - compare.[ch]   (source and target read again, side by side)
  *     - checksum.[ch]  (the digest of the mapped source, beside the copy)
  *     - digest.[ch]    (digests, by libraries loaded on demand)
+ *     - blocks.[ch]    (block by block, where dd's operands make that matter)
  *
  * - zs_collapse(): the slice in place, without a target
  *     - collapse.[ch]
@@ -50,6 +54,7 @@
  *     - watch.[ch]     (what is shown while it is under way)
  *     - progress.[ch]  (how far it is, in figures and as a bar)
  *     - explain.[ch]   (a plan in words)
+ *     - tally.[ch]     (statistics in the words of dd)
  *     - stats.[ch]     (counters; memory)
  *
  * - Utilities:
@@ -61,6 +66,7 @@
  */
 
 #include "collapse.h"
+#include "dd.h"
 #include "diag.h"
 #include "explain.h"
 #include "options.h"
@@ -68,6 +74,8 @@
 #include "report.h"
 #include "signals.h"
 #include "source.h"
+#include "sys.h"
+#include "tally.h"
 #include "target.h"
 #include "transfer.h"
 #include "watch.h"
@@ -196,12 +204,23 @@ static int explain(const struct zs_plan *plan, const struct zs_facts *source,
                         "standard output", "writing", errno ? errno : EIO, NULL);
 }
 
+static int open_source(struct zs_source *source, const struct zs_options *options,
+                       struct zs_error *error)
+{
+    const char *path = options->source_path;
+    const char *name = options->source_name;
+
+    return options->explain ? zs_source_examine(source, path, name, error)
+                            : zs_source_open(source, path, name, options->source_flags, error);
+}
+
 /* What is done in place has no target; the plan is made as if one were to be created. */
 static int examine_target(struct zs_target *target, const struct zs_options *options,
                           struct zs_error *error)
 {
     if (options->in_place == ZS_IN_PLACE_NO)
-        return zs_target_examine(target, options->target_path, options->target_name, error);
+        return zs_target_examine(target, options->target_path, options->target_name,
+                                 !options->shares_device, error);
     target->facts = (struct zs_facts){.kind = ZS_KIND_NONE, .writable = true};
     return 0;
 }
@@ -226,7 +245,8 @@ static int copy(struct zs_plan *plan, struct zs_source *source, struct zs_target
     return result;
 }
 
-static int carry_out(const struct zs_options *options, struct zs_watch *watch,
+/* dd: operands that complete the options as soon as both ends are known; NULL: there are none. */
+static int carry_out(struct zs_options *options, struct zs_dd *dd, struct zs_watch *watch,
                      struct zs_stats *stats, struct zs_report *report, struct zs_error *error)
 {
     struct zs_source source;
@@ -234,10 +254,10 @@ static int carry_out(const struct zs_options *options, struct zs_watch *watch,
     struct zs_plan plan = {.parts = NULL};
     int result = -1;
 
-    if ((options->explain ? zs_source_examine : zs_source_open)(&source, options->source_path,
-                                                                options->source_name, error) == 0 &&
+    if (open_source(&source, options, error) == 0 &&
         (!wants_sharing(options) || learn(&source, 0, source.facts.size_bytes, error) == 0) &&
         examine_target(&target, options, error) == 0 &&
+        (!dd || zs_dd_fit(dd, &source.facts, &target.facts, options, error) == 0) &&
         zs_plan_make(options, &source.facts, &target.facts, &plan, error) == 0 &&
         refine(&plan, &source, &target, error) == 0) {
         watch->total_bytes = zs_plan_total_bytes(&plan);
@@ -272,7 +292,8 @@ static void tell(const struct zs_options *options, const struct zs_report *repor
     (void)fflush(stderr);
 }
 
-int main(int argc, char **argv)
+/* The exit status, or STATUS_SIGNAL and the number of the signal to die of. */
+static int run(int argc, char **argv)
 {
     struct zs_options options;
     struct zs_error error = {0};
@@ -280,18 +301,14 @@ int main(int argc, char **argv)
     struct zs_report report = {.stats = &stats};
     struct zs_watch watch = {.stats = &stats};
     enum zs_action action;
-    uint64_t start_ns = zs_watch_now_ns();
-    static char line[BUFSIZ];
+    uint64_t start_ns = zs_sys_now_ns();
     FILE *paper = stderr;
 
-    (void)setvbuf(stderr, line, _IOFBF, sizeof line); /* it is flushed line by line */
-    occupy_closed_descriptors();
-    zs_signals_catch();
     if (zs_options_parse(argc, argv, &options, &action, &error) == 0 && action == ZS_ACTION_COPY) {
         stats.sample_memory = options.stats_json;
         zs_watch_begin(&watch, &options, start_ns);
         if (zs_report_open(&options, &paper, &error) == 0)
-            (void)carry_out(&options, &watch, &stats, &report, &error);
+            (void)carry_out(&options, NULL, &watch, &stats, &report, &error);
         zs_watch_end(&watch, &options, error.kind == ZS_ERROR_NONE);
     }
 
@@ -300,7 +317,7 @@ int main(int argc, char **argv)
     report.source = options.source_path;
     report.target = options.in_place == ZS_IN_PLACE_NO ? options.target_path : options.source_path;
     report.digest_kind = options.digest;
-    report.nanoseconds = zs_watch_now_ns() - start_ns;
+    report.nanoseconds = zs_sys_now_ns() - start_ns;
     report.complete = error.kind == ZS_ERROR_NONE;
     report.exit_status = exit_status(&error);
     if (action == ZS_ACTION_COPY || !report.complete)
@@ -312,7 +329,52 @@ int main(int argc, char **argv)
     }
     free(report.digest_object);
     zs_options_free(&options);
-    if (report.exit_status > STATUS_SIGNAL)
-        die_of(report.exit_status - STATUS_SIGNAL);
     return report.exit_status;
+}
+
+/* The same with dd's operands and dd's words, and 1 for every failure. */
+static int run_as_dd(int argc, char **argv)
+{
+    struct zs_dd dd;
+    struct zs_options options;
+    struct zs_error error = {0};
+    struct zs_stats stats = {0};
+    struct zs_report report = {.stats = &stats};
+    struct zs_watch watch = {.stats = &stats};
+    struct zs_tally tally = {
+        .dd = &dd, .options = &options, .stats = &stats, .start_ns = zs_sys_now_ns()};
+    enum zs_action action;
+
+    zs_diag_name_program("zdd");
+    if (zs_dd_parse(argc, argv, &dd, &options, &action, &error) == 0 && action == ZS_ACTION_COPY) {
+        zs_tally_begin(&tally);
+        (void)carry_out(&options, &dd, &watch, &stats, &report, &error);
+        zs_tally_end(&tally);
+    }
+
+    name_signal(&error);
+    int status = exit_status(&error);
+    bool began = error.kind != ZS_ERROR_USAGE && error.kind != ZS_ERROR_REFUSED;
+    if (action == ZS_ACTION_COPY && began)
+        zs_tally_warn(&tally, stderr);
+    if (error.kind != ZS_ERROR_NONE && status != STATUS_SIGNAL + SIGPIPE)
+        zs_diag_print_error(stderr, &error);
+    if (action == ZS_ACTION_COPY && began && status != STATUS_SIGNAL + SIGPIPE)
+        zs_tally_print(&tally, zs_sys_now_ns() - tally.start_ns, stderr);
+    (void)fflush(stderr);
+    free(report.digest_object);
+    return status > STATUS_SIGNAL || status == STATUS_DONE ? status : STATUS_FAILED;
+}
+
+int main(int argc, char **argv)
+{
+    static char line[BUFSIZ];
+
+    (void)setvbuf(stderr, line, _IOFBF, sizeof line); /* it is flushed line by line */
+    occupy_closed_descriptors();
+    zs_signals_catch();
+    int status = zs_dd_is_name(argv[0]) ? run_as_dd(argc, argv) : run(argc, argv);
+    if (status > STATUS_SIGNAL)
+        die_of(status - STATUS_SIGNAL);
+    return status;
 }

@@ -789,17 +789,22 @@ static int take_positionals(struct parser *parser, struct zs_options *options,
     return 0;
 }
 
-int zs_options_parse(int argc, char **argv, struct zs_options *options, enum zs_action *action,
-                     struct zs_error *error)
+void zs_options_init(struct zs_options *options)
 {
-    *action = ZS_ACTION_COPY;
     *options = (struct zs_options){
         .source_path = "-",
         .target_path = "-",
         .source_name = "standard input",
         .target_name = "standard output",
-        .selection = {.record_bytes = 1},
+        .selection = {.record_bytes = 1, .field = {.length_bytes = 1}, .align_bytes = 1},
     };
+}
+
+int zs_options_parse(int argc, char **argv, struct zs_options *options, enum zs_action *action,
+                     struct zs_error *error)
+{
+    *action = ZS_ACTION_COPY;
+    zs_options_init(options);
 
     struct parser *parser = create_parser(argc, argv);
     options->parser = parser;

@@ -34,6 +34,8 @@ enum zs_in_place {
     ZS_IN_PLACE_AUTO,
 };
 
+struct zs_blocks;
+
 struct zs_options {
     const char *source_path; /* "-": standard input */
     const char *target_path; /* "-": standard output */
@@ -74,8 +76,18 @@ struct zs_options {
     bool stats_json;
     bool verbose;
 
+    /* What only the operands of dd ask for. */
+    int source_flags;     /* for open(2), besides O_RDONLY */
+    int target_flags;     /* likewise */
+    bool shares_device;   /* a block device that is in use may be written to */
+    bool allows_past_end; /* an offset beyond the end of a stream gives nothing, and no error */
+    const struct zs_blocks *blocks; /* it is copied block by block; NULL: as is fastest */
+
     void *parser; /* owns the strings above */
 };
+
+/* What nobody said anything about: all of standard input to standard output. */
+void zs_options_init(struct zs_options *options);
 
 /*
  * Parses argv (argv[0] is the program). Prints help, usage or version itself, on standard output.

@@ -247,6 +247,7 @@ static int place(const struct planning *p)
     bool inherited = p->options->target_path[0] == '-' && p->options->target_path[1] == '\0';
 
     p->plan->must_create = p->options->no_clobber;
+    p->plan->target_flags = p->options->target_flags;
     p->plan->atomic = p->options->atomic;
     p->plan->verify = p->options->verify;
     p->plan->sync = p->options->sync || p->options->verify;
@@ -350,7 +351,7 @@ static int place_parts(const struct planning *p)
     }
     if (keep_offset && plan->part_count > 0)
         plan->target_position = plan->parts[0].target_position;
-    if (p->source->sized && !plan->scattered)
+    if (p->source->sized && !plan->scattered && !p->options->blocks)
         plan->reserve_bytes = total_bytes;
     return plan->resumed_bytes > 0 ? go_on(p, total_bytes) : 0;
 }
@@ -413,7 +414,7 @@ static int check_same_file(const struct planning *p)
         return refuse_target(p, "writing", 0,
                              "it is the source, too, and would be overwritten: use --seek or "
                              "--append, --in-place, or another file");
-    if (!p->source->sized || overwrites_itself(p))
+    if (!p->options->blocks && (!p->source->sized || overwrites_itself(p)))
         return refuse_target(p, "writing", 0,
                              "it is the source, too, and the slice would overwrite itself");
     return 0;

@@ -69,6 +69,7 @@ struct zs_plan {
     bool shared;              /* other processes may write to the target at the same time */
     bool scattered;           /* its bytes do not lie together in the target */
     bool must_create;         /* the target may not exist */
+    int target_flags;         /* for open(2), besides what the plan needs */
     bool atomic;              /* a file of its own takes the target's place in the end */
     uint64_t resumed_bytes;   /* of the slice, that the target has already */
     bool verify;              /* what is in the target then is compared with the source */

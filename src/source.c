@@ -9,14 +9,14 @@
 #include <string.h>
 #include <unistd.h>
 
-int zs_source_open(struct zs_source *source, const char *path, const char *name,
+int zs_source_open(struct zs_source *source, const char *path, const char *name, int flags,
                    struct zs_error *error)
 {
     *source = (struct zs_source){.name = name, .fd = STDIN_FILENO, .inherited = true};
 
     if (strcmp(path, "-") != 0) {
         source->inherited = false;
-        source->fd = zs_sys_open(path, O_RDONLY, 0);
+        source->fd = zs_sys_open(path, O_RDONLY | flags, 0);
         if (source->fd < 0)
             return zs_error_set(error, ZS_ERROR_REFUSED, name, "opening", -source->fd, NULL);
     }
@@ -34,7 +34,7 @@ int zs_source_examine(struct zs_source *source, const char *path, const char *na
 
     if (strcmp(path, "-") == 0 || zs_facts_of_path(path, &facts) < 0 ||
         facts.kind == ZS_KIND_REGULAR || facts.kind == ZS_KIND_BLOCK || facts.kind == ZS_KIND_NONE)
-        return zs_source_open(source, path, name, error);
+        return zs_source_open(source, path, name, 0, error);
     *source = (struct zs_source){.name = name, .fd = -1, .facts = facts};
     return 0;
 }

@@ -15,8 +15,11 @@ struct zs_source {
     struct zs_facts facts;
 };
 
-/* path: "-" is standard input. 0, or -1 with *error (REFUSED). */
-int zs_source_open(struct zs_source *source, const char *path, const char *name,
+/*
+ * path: "-" is standard input. flags: for open(2), besides O_RDONLY. 0, or -1 with *error
+ * (REFUSED).
+ */
+int zs_source_open(struct zs_source *source, const char *path, const char *name, int flags,
                    struct zs_error *error);
 
 /*

@@ -28,6 +28,12 @@ struct zs_engine_stats {
     int refused_code; /* errno that says why; 0: it stopped before the end without an error */
 };
 
+/* Blocks, as dd counts them: those that had all the bytes they can have, and the others. */
+struct zs_block_count {
+    uint64_t full;
+    uint64_t partial;
+};
+
 struct zs_stats {
     struct zs_engine_stats engines[ZS_ENGINE_COUNT];
     unsigned jobs;                 /* threads that worked on one copy at a time; 0 counts as 1 */
@@ -36,6 +42,13 @@ struct zs_stats {
     uint64_t user_copied_bytes;    /* that passed through memory of the program's own */
     bool sample_memory;            /* set by whoever wants the peak below; costs a read of /proc */
     uint64_t peak_anonymous_bytes; /* the largest sample */
+
+    /* Of what is copied block by block. */
+    struct zs_block_count read_blocks;
+    struct zs_block_count written_blocks;
+    uint64_t
+        partial_read_bytes; /* a read that had fewer bytes than a block, and was not the last */
+    bool past_end;          /* the source ended before the offset */
 };
 
 /* The process's memory, from /proc/self/status; zeros where it cannot be read. */

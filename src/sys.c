@@ -13,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 /*
@@ -236,4 +237,11 @@ int zs_sys_wait(int fd, short events)
     struct pollfd waited = {.fd = fd, .events = events};
     int ready = RETRY(poll(&waited, 1, -1));
     return ready < 0 ? ready : 0;
+}
+
+uint64_t zs_sys_now_ns(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* fails only for clocks that do not exist */
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }

@@ -128,6 +128,9 @@ int zs_sys_drop_cache(int fd, uint64_t start, uint64_t length_bytes);
 /* How many processors this process may run on; at least 1. */
 unsigned zs_sys_processors(void);
 
+/* Nanoseconds on a clock that is never set back. */
+uint64_t zs_sys_now_ns(void);
+
 /* Waits until fd is ready for events (POLLIN, POLLOUT), or has an error or hang-up to report. */
 int zs_sys_wait(int fd, short events);
 

@@ -45,10 +45,10 @@ struct zs_target {
 };
 
 /*
- * Finds out what the target is. Changes nothing; opens only a block device (O_EXCL, so that a
- * mounted one is refused), which has no other way to tell its size.
+ * Finds out what the target is. Changes nothing; opens only a block device, which has no other way
+ * to tell its size; `exclusive`: not one that is mounted or otherwise in use.
  */
-int zs_target_examine(struct zs_target *target, const char *path, const char *name,
+int zs_target_examine(struct zs_target *target, const char *path, const char *name, bool exclusive,
                       struct zs_error *error);
 
 /*

@@ -8,6 +8,7 @@
 
 #include "transfer.h"
 
+#include "blocks.h"
 #include "checksum.h"
 #include "compare.h"
 #include "engine.h"
@@ -220,7 +221,13 @@ static int approach(struct run *run, const struct zs_part *part)
         return check_offset(run, part);
     if (drop(run, offset) < 0)
         return -1;
-    return run->source_offset < offset ? too_short(run->source, offset, run->error) : 0;
+    if (run->source_offset >= offset)
+        return 0;
+    if (!run->plan->options->allows_past_end)
+        return too_short(run->source, offset, run->error);
+    run->stats->past_end = run->ended = true;
+    run->end_offset = run->source_offset;
+    return 0;
 }
 
 /*
@@ -639,6 +646,8 @@ static int copy_held_back(struct run *run, const struct zs_part *part)
 /* A part of a source that has ended already: it may begin at the end, but not behind it. */
 static int copy_nothing(struct run *run, const struct zs_part *part)
 {
+    if (run->stats->past_end)
+        return 0;
     if (part->range.record_start > run->end_offset)
         return too_short(run->source, part->range.record_start, run->error);
     return judge_end(run, &part->range, 0, run->end_offset);
@@ -673,6 +682,32 @@ static int copy_parts(struct run *run)
             return -1;
     }
     return 0;
+}
+
+/* What dd's operands want to be read and written in blocks of their sizes. */
+static int copy_blocks(struct run *run)
+{
+    const struct zs_part *part = &run->plan->parts[0];
+    const struct zs_facts *facts = &run->source->facts;
+    bool own = zs_facts_same_file(facts, &run->target->facts);
+    struct zs_blocks_ends ends = {.source_fd = run->source->fd,
+                                  .target_fd = run->target->fd,
+                                  .source_name = run->source->name,
+                                  .target_name = run->target->name,
+                                  .most_bytes = own ? part->range.length_bytes : UINT64_MAX};
+    struct zs_blocks_done done = {0};
+    int result = 0;
+
+    if (facts->sized && facts->position != part->source_position)
+        result = zs_sys_seek(run->source->fd, part->source_position);
+    if (result < 0)
+        return zs_error_set(run->error, ZS_ERROR_TRANSFER, run->source->name, "seeking", -result,
+                            NULL);
+    result = zs_blocks_copy(run->plan->options->blocks, &ends, run->stats, &done, run->error);
+    run->source_offset = part->range.start + done.used_bytes;
+    run->written.done_bytes = done.written_bytes;
+    reach(run, part->target_position + done.written_bytes);
+    return result;
 }
 
 /* A file that ends in a hole is not as long as it should be yet. */
@@ -851,7 +886,11 @@ int zs_transfer(struct zs_plan *plan, struct zs_source *source, struct zs_target
     set_up_behind(&run);
     if (plan->makes_holes)
         set_up_holes(&run);
-    int result = start_checksum(&run) < 0 || copy_parts(&run) < 0 || settle(&run) < 0 ? -1 : 0;
+    int result = start_checksum(&run) < 0 ||
+                         (plan->options->blocks ? copy_blocks : copy_parts)(&run) < 0 ||
+                         settle(&run) < 0
+                     ? -1
+                     : 0;
     zs_checksum_cancel(run.checksum);
     *done_bytes = run.written.done_bytes;
     if (result == 0) {

@@ -4,18 +4,11 @@
 
 #include "report.h"
 #include "signals.h"
+#include "sys.h"
 
 #include <stdio.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
-
-uint64_t zs_watch_now_ns(void)
-{
-    struct timespec now;
-    (void)clock_gettime(CLOCK_MONOTONIC, &now); /* fails only for clocks that do not exist */
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
-}
 
 /*
  * Updates per second: of a bar as many as the eye can follow, of lines in a log as many as one
@@ -67,7 +60,7 @@ static void answer(void *context, bool asked)
 {
     struct zs_watch *watch = context;
     uint64_t done_bytes = zs_stats_bytes(watch->stats);
-    uint64_t now = zs_watch_now_ns();
+    uint64_t now = zs_sys_now_ns();
 
     bool stalled = done_bytes == watch->progress.done_bytes;
     zs_progress_update(&watch->progress, now, done_bytes, watch->total_bytes);
@@ -97,7 +90,7 @@ void zs_watch_end(struct zs_watch *watch, const struct zs_options *options, bool
     if (!options->progress || options->explain)
         return;
     zs_signals_tick(0);
-    zs_progress_update(&watch->progress, zs_watch_now_ns(), zs_stats_bytes(watch->stats),
+    zs_progress_update(&watch->progress, zs_sys_now_ns(), zs_stats_bytes(watch->stats),
                        watch->total_bytes);
     if (complete || watch->drawn)
         draw(watch);

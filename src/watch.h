@@ -19,9 +19,6 @@ struct zs_watch {
     long pace; /* microseconds from one drawing to the next */
 };
 
-/* Nanoseconds on a clock that is never set back. */
-uint64_t zs_watch_now_ns(void);
-
 /* From now on signals are answered, and the progress is shown if the options want that. */
 void zs_watch_begin(struct zs_watch *watch, const struct zs_options *options, uint64_t start_ns);
 

@@ -430,9 +430,9 @@ static void run(struct copy *copy)
     struct zs_digest *digest = NULL;
     uint64_t done_bytes = 0;
 
-    int result = zs_source_open(&source, copy->source_path, copy->source_path, &error);
+    int result = zs_source_open(&source, copy->source_path, copy->source_path, 0, &error);
     if (result == 0)
-        result = zs_target_examine(&target, copy->target_path, copy->target_path, &error);
+        result = zs_target_examine(&target, copy->target_path, copy->target_path, true, &error);
     if (result == 0)
         result = zs_plan_make(&copy->options, &source.facts, &target.facts, &plan, &error);
     if (result == 0 && copy->options.digest != ZS_DIGEST_NONE)

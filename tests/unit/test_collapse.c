@@ -116,7 +116,7 @@ static int collapse(struct run *run)
     struct zs_source source;
     struct zs_plan plan;
 
-    ck_assert_int_eq(zs_source_open(&source, "file", "FILE", &run->error), 0);
+    ck_assert_int_eq(zs_source_open(&source, "file", "FILE", 0, &run->error), 0);
     ck_assert_msg(zs_plan_make(&options, &source.facts, &target, &plan, &run->error) == 0, "%s",
                   run->error.detail);
     plan.sync = run->sync;

@@ -29,7 +29,7 @@ static void no_error(void)
 
 static void examine(struct zs_target *target, const char *path)
 {
-    ck_assert_int_eq(zs_target_examine(target, path, path, &error), 0);
+    ck_assert_int_eq(zs_target_examine(target, path, path, true, &error), 0);
 }
 
 /* Up to where the engines begin. */
@@ -123,7 +123,7 @@ START_TEST(a_path_that_cannot_be_examined_is_refused)
     struct zs_target target;
 
     make_file("file", "", 0);
-    ck_assert_int_eq(zs_target_examine(&target, "file/below", "file/below", &error), -1);
+    ck_assert_int_eq(zs_target_examine(&target, "file/below", "file/below", true, &error), -1);
     expect_refused("examining", ENOTDIR);
     ck_assert_str_eq(error.object, "file/below");
     zs_target_free(&target);
@@ -136,7 +136,7 @@ START_TEST(a_loop_of_links_is_refused)
 
     ck_assert_int_eq(symlink("b", "a"), 0);
     ck_assert_int_eq(symlink("a", "b"), 0);
-    ck_assert_int_eq(zs_target_examine(&target, "a", "a", &error), -1);
+    ck_assert_int_eq(zs_target_examine(&target, "a", "a", true, &error), -1);
     expect_refused("examining", ELOOP);
     zs_target_free(&target);
 }
@@ -942,7 +942,7 @@ START_TEST(standard_output_that_is_closed_is_refused)
 
     replace_stdout(STDERR_FILENO);
     (void)close(STDOUT_FILENO);
-    int result = zs_target_examine(&target, "-", "standard output", &error);
+    int result = zs_target_examine(&target, "-", "standard output", true, &error);
     zs_target_free(&target);
     restore_stdout();
     ck_assert_int_eq(result, -1);
