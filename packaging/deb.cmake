@@ -13,6 +13,7 @@ function(install_compressed source name folder)
 endfunction()
 
 install_compressed(man/zslice.1 zslice.1.gz ${CMAKE_INSTALL_MANDIR}/man1)
+install_compressed(man/zdd.1 zdd.1.gz ${CMAKE_INSTALL_MANDIR}/man1)
 install_compressed(packaging/changelog changelog.gz ${CMAKE_INSTALL_DATADIR}/doc/zslice)
 install(FILES packaging/copyright DESTINATION ${CMAKE_INSTALL_DATADIR}/doc/zslice)
 
