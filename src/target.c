@@ -359,14 +359,19 @@ int zs_target_prepare(struct zs_target *target, const struct zs_plan *plan, stru
     return regular ? prepare_regular(target, plan, error) : 0;
 }
 
-static int cut(struct zs_target *target, uint64_t end, struct zs_error *error)
+/*
+ * The target ends behind the slice. Where an empty one lies behind its end, it gets longer, unless
+ * it lies there only because it does so in the source.
+ */
+static int cut(struct zs_target *target, uint64_t end, bool lengthen, struct zs_error *error)
 {
     struct stat status;
 
     if (fstat(target->fd, &status) < 0)
         return failed(target, "examining", errno, error);
+    uint64_t size = (uint64_t)status.st_size;
     /* Only if it differs: XFS flushes the file even then (13 ms for 64 MiB, Linux 6.18). */
-    int result = (uint64_t)status.st_size != end ? zs_sys_truncate(target->fd, end) : 0;
+    int result = size > end || (size < end && lengthen) ? zs_sys_truncate(target->fd, end) : 0;
     return result < 0 ? failed(target, "truncating", -result, error) : 0;
 }
 
@@ -427,7 +432,7 @@ int zs_target_settle(struct zs_target *target, const struct zs_plan *plan,
     int result = 0;
 
     if (plan->cut_after)
-        result = cut(target, written->furthest_end, error);
+        result = cut(target, written->furthest_end, !plan->shared, error);
     if (result == 0 && plan->shared)
         result = check_name(target, error);
     leave_behind(target, plan, written);

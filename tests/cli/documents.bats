@@ -27,7 +27,7 @@ recipes() {
 }
 
 examples() {
-    sed -n '/^\.Sh EXAMPLES/,/^\.Sh NOTES/s/^\.Dl //p' "$PROJECT/man/zslice.1"
+    sed -n '/^\.Sh EXAMPLES/,/^\.Sh [^E]/s/^\.Dl //p' "$1"
 }
 
 prepare_files() {
@@ -115,6 +115,16 @@ for i in range(0, len(view), 160): sys.stdout.buffer.write(view[i:i + 16])' <in 
         ;;
     "zslice in tcp://localhost:\$PORT") wait && cmp in received ;;
     "zslice in > /dev/tcp/127.0.0.1/\$PORT") wait && cmp in received ;;
+    'zdd bs=1K skip=1 if=in of=out') tail -c +1025 in | cmp - out ;;
+    'zdd iflag=skip_bytes,count_bytes skip=1024 count=10000 if=in of=out')
+        tail -c +1025 in | head -c 10000 | cmp - out
+        ;;
+    'zdd if=boot.bin of=disk.img bs=446 count=1 conv=notrunc')
+        { head -c 446 boot.bin && tail -c +447 disk.before; } | cmp - disk.img
+        ;;
+    'zdd if=/dev/null of=out bs=1 count=0 seek=1G') [ "$(stat --format '%s' out)" -eq 1073741824 ] ;;
+    'seq 1000 | zdd bs=100 count=1 iflag=fullblock of=out') seq 1000 | head -c 100 | cmp - out ;;
+    'zdd if=disk.img of=out bs=4K conv=noerror,sync status=progress') cmp disk.img out ;;
     *)
         echo "no reference for: $1"
         return 1
@@ -146,8 +156,9 @@ PYTHON
 run_documented() {
     local command
     local -i count=0
-    mkdir bin
-    ln -s "$ZSLICE" bin/zslice
+    mkdir -p bin
+    ln -sf "$ZSLICE" bin/zslice
+    ln -sf "$ZSLICE" bin/zdd
     PATH=$PWD/bin:$PATH
     while IFS= read -r command; do
         echo "running: $command"
@@ -161,15 +172,49 @@ run_documented() {
         cd ..
         count+=1
     done
-    [ "$count" -ge 16 ]
+    [ "$count" -ge "$1" ]
 }
 
 @test "the recipes of the README do what they say" {
-    run_documented < <(recipes)
+    run_documented 25 < <(recipes)
 }
 
-@test "the examples of the man page do what they say" {
-    run_documented < <(examples)
+@test "the examples of the man pages do what they say" {
+    run_documented 20 < <(examples "$PROJECT/man/zslice.1")
+    run_documented 6 < <(examples "$PROJECT/man/zdd.1")
+}
+
+# operands_of FILE, words_of OPERAND FILE: what a text of zdd has of those.
+operands_of() {
+    grep -oE '\b(if|of|bs|ibs|obs|skip|seek|count|iseek|oseek|conv|iflag|oflag|status|cbs)=' "$1" | sort -u
+}
+
+@test "help, man page and completions of zdd have the same operands and words" {
+    local operand completions=$PROJECT/scripts/completions
+    "$(dirname "$ZSLICE")/zdd" --help >help
+    mandoc -T ascii -O width=200 "$PROJECT/man/zdd.1" | sed 's/.\x08//g' >page
+    [ "$(operands_of help | wc -l)" -eq 15 ]
+    for file in page "$completions"/{zdd.bash,_zdd,zdd.fish}; do
+        diff <(operands_of help | grep -v cbs) <(operands_of "$file" | grep -v cbs)
+    done
+    # The words that the program takes are those of each text.
+    sed -n '/^  conv=/,/^  status=/p' help | grep -v '^  status' | tr -cs 'a-z_' '\n' |
+        grep -vxE 'WORDS|conv|iflag|oflag|the|same|without|' | sort -u >words
+    [ "$(wc -l <words)" -eq 21 ]
+    while read -r word; do
+        grep -qE "\b$word\b" page || { echo "the man page does not have $word"; false; }
+        for file in "$completions"/{zdd.bash,_zdd,zdd.fish}; do
+            grep -qE "\b$word\b" "$file" || { echo "$file does not have $word"; false; }
+        done
+        for operand in conv iflag; do
+            "$(dirname "$ZSLICE")/zdd" if=help of=/dev/null count=0 "$operand=$word" 2>&1 || true
+        done >said
+        [ "$(grep -c "'$word' is not known" said)" -le 1 ]
+    done <words
+    for operand in none noxfer progress; do
+        cat help page "$completions"/{zdd.bash,_zdd,zdd.fish} | grep -cw "$operand" >count
+        [ "$(cat count)" -ge 5 ]
+    done
 }
 
 @test "help and man page have the same options" {
@@ -195,9 +240,9 @@ run_documented() {
     done
 }
 
-@test "mandoc finds nothing wrong with the man page" {
+@test "mandoc finds nothing wrong with the man pages" {
     # It also asks whether the pages in SEE ALSO are installed here.
-    mandoc -T lint "$PROJECT/man/zslice.1" 2>err | grep -v 'referenced manual not found' >complaints ||
+    mandoc -T lint "$PROJECT/man/zslice.1" "$PROJECT/man/zdd.1" 2>err | grep -v 'referenced manual not found' >complaints ||
         true
     diff /dev/null complaints
 }
