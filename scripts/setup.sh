@@ -3,8 +3,8 @@
 set -eu
 
 packages="cmake gcc libc6-dev libpopt-dev make pkg-config"
-tests="acl attr bats btrfs-progs check clang clang-format e2fsprogs fish git jq libclang-rt-dev libfuse3-dev mandoc mount munge
-    openmpi-bin parallel openssl procps python3 shellcheck slurm-client slurmctld slurmd strace util-linux util-linux-extra
+tests="acl attr bats btrfs-progs check clang clang-format dpkg-dev e2fsprogs fish git jq libclang-rt-dev libfuse3-dev mandoc mount munge
+    lintian openmpi-bin parallel openssl procps python3 shellcheck slurm-client slurmctld slurmd strace util-linux util-linux-extra
     xfsprogs xxhash zsh"
 
 [ "${1:-}" = --tests ] && packages="$packages $tests"

@@ -107,17 +107,17 @@ static const char help[] =
     "  seek=N      skip N output blocks first (oseek=N is the same)\n"
     "  count=N     copy only N input blocks\n"
     "  conv=WORDS  excl fdatasync fsync nocreat noerror notrunc sparse sync\n"
-    "  iflag=WORDS append count_bytes direct directory dsync fullblock noatime nocache\n"
-    "              noctty nofollow nonblock seek_bytes skip_bytes sync\n"
+    "  iflag=WORDS append count_bytes direct directory dsync fullblock noatime\n"
+    "              nocache noctty nofollow nonblock seek_bytes skip_bytes sync\n"
     "  oflag=WORDS the same, without fullblock\n"
     "  status=WORD none, noxfer or progress: what is printed on standard error\n"
     "\n"
-    "WORDS are separated by commas. N and BYTES may have a suffix: c=1, w=2, b=512, kB=1000,\n"
-    "K=1024, MB, M, GB, G and so on for T, P and E, KiB=K and so on; and may be products, as\n"
-    "2x80x18b. If N contains a B, it counts bytes instead of blocks.\n"
+    "WORDS are separated by commas. N and BYTES may have a suffix: c=1, w=2, b=512,\n"
+    "kB=1000, K=1024, MB, M, GB, G and so on for T, P and E, KiB=K and so on; and\n"
+    "may be products, as 2x80x18b. If N contains a B, it counts bytes, not blocks.\n"
     "Send SIGUSR1 to a running zdd to have it print its statistics and go on.\n"
-    "What changes bytes (cbs= and conv=ascii,block,ebcdic,ibm,lcase,swab,ucase,unblock) is\n"
-    "refused: use GNU dd. See zdd(1).\n";
+    "What changes bytes is refused (cbs=, conv=ascii,block,ebcdic,ibm,lcase,swab,\n"
+    "ucase,unblock): use GNU dd. See zdd(1).\n";
 
 bool zs_dd_is_name(const char *argv0)
 {

@@ -30,6 +30,15 @@ load ../helper
     done
 }
 
+@test "--help fits two screens of 24 lines and 80 columns, and so does that of zdd" {
+    local program
+    for program in "$ZSLICE" "$(dirname "$ZSLICE")/zdd"; do
+        "$program" --help >text
+        [ "$(wc -l <text)" -le 48 ]
+        [ "$(wc -L <text)" -le 79 ]
+    done
+}
+
 @test "--help, --usage and --version: a write error is exit 1" {
     local option
     for option in --help --usage --version; do
