@@ -137,6 +137,7 @@ void zs_progress_text(const struct zs_progress *progress, size_t columns, char *
 {
     char done[32], total[32], now[32], mean[32], time[32], all[192];
     double fraction = 0;
+    const char *of_time = "gone by";
     struct line line = {.text = text, .most = size_bytes - 1};
 
     if (columns > 0 && columns < line.most)
@@ -153,17 +154,19 @@ void zs_progress_text(const struct zs_progress *progress, size_t columns, char *
         /* 100 % is when all is done, and not before. */
         (void)snprintf(all, sizeof all, "%d%%", (int)(fraction * 100));
         add(&line, " ", all);
-        print_time(zs_progress_seconds_left(progress), time, sizeof time);
-    } else {
-        print_time((double)(progress->now_ns - progress->start_ns) / 1e9, time, sizeof time);
+        of_time = fraction < 1 ? "left" : "in all";
     }
-    (void)snprintf(all, sizeof all, " %s/s %s %s, mean %s/s, of %s", now, time,
-                   progress->total_bytes > 0 ? "left" : "gone by", mean, total);
+    print_time(progress->total_bytes > 0 && fraction < 1
+                   ? zs_progress_seconds_left(progress)
+                   : (double)(progress->now_ns - progress->start_ns) / 1e9,
+               time, sizeof time);
+    (void)snprintf(all, sizeof all, " %s/s %s %s, mean %s/s, of %s", now, time, of_time, mean,
+                   total);
     if (columns > 0 && progress->total_bytes > 0)
         add_bar(&line, fraction, strlen(all));
     add(&line, " ", now);
     add(&line, "/s", "");
-    (void)snprintf(all, sizeof all, "%s %s", time, progress->total_bytes > 0 ? "left" : "gone by");
+    (void)snprintf(all, sizeof all, "%s %s", time, of_time);
     add(&line, " ", all);
     (void)snprintf(all, sizeof all, "mean %s/s", mean);
     add(&line, ", ", all);
