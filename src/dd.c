@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/sysmacros.h>
 
@@ -366,10 +367,16 @@ static int open_flags(unsigned flags)
            (flags & FLAG_SYNC ? O_SYNC : 0);
 }
 
-/* "-" is a file's name like any other. */
-static const char *path_of(const char *name)
+/* To dd, every name is that of a file: "-" and "tcp://host:1" are in the current folder. */
+static char *path_of(const char *name)
 {
-    return strcmp(name, "-") == 0 ? "./-" : name;
+    bool special = strcmp(name, "-") == 0 || strstr(name, "://");
+    size_t size = strlen(name) + sizeof "./";
+    char *path = malloc(size);
+
+    if (path)
+        (void)snprintf(path, size, "%s%s", special && *name != '/' ? "./" : "", name);
+    return path;
 }
 
 static int print_information(const char *text, enum zs_action *action, struct zs_error *error)
@@ -395,9 +402,11 @@ int zs_dd_parse(int argc, char **argv, struct zs_dd *dd, struct zs_options *opti
     if (argc == 2 && strcmp(argv[1], "--version") == 0)
         return print_information("zdd (zslice) " ZSLICE_VERSION "\n", action, error);
 
-    bool ended = argc > 1 && strcmp(argv[1], "--") == 0;
-    for (int i = ended ? 2 : 1; i < argc; i++) {
-        if (parse_operand(argv[i], dd, &block_bytes, error) < 0)
+    bool ended = false;
+    for (int i = 1; i < argc; i++) {
+        if (!ended && strcmp(argv[i], "--") == 0)
+            ended = true;
+        else if (parse_operand(argv[i], dd, &block_bytes, error) < 0)
             return -1;
     }
     if (block_bytes > 0) {
@@ -412,15 +421,17 @@ int zs_dd_parse(int argc, char **argv, struct zs_dd *dd, struct zs_options *opti
 
     options->shares_device = true;
     if (dd->input) {
-        options->source_path = path_of(dd->input);
+        options->source_path = dd->input_path = path_of(dd->input);
         options->source_name = dd->input;
         options->source_flags = open_flags(dd->input_flags);
     }
     if (dd->output) {
-        options->target_path = path_of(dd->output);
+        options->target_path = dd->output_path = path_of(dd->output);
         options->target_name = dd->output;
         options->target_flags = open_flags(dd->output_flags);
     }
+    if (!options->source_path || !options->target_path)
+        return zs_error_set(error, ZS_ERROR_TRANSFER, "zdd", "parsing operands", ENOMEM, NULL);
     return 0;
 }
 
@@ -497,7 +508,8 @@ static void place_in_file(struct fitting *f)
     struct zs_options *options = f->options;
 
     if (!f->dd->output) {
-        options->has_seek = f->seek_bytes > 0 && !f->target->append;
+        bool same = zs_facts_same_file(f->source, f->target);
+        options->has_seek = (f->seek_bytes > 0 || same) && !f->target->append;
         options->seek.distance_bytes = f->target->position + f->seek_bytes;
         return;
     }
@@ -525,9 +537,8 @@ static int fit_target(struct fitting *f)
     if ((conversions & CONV_NOCREAT) && f->dd->output && target->kind == ZS_KIND_NONE)
         return refuse(f, name, "opening", ENOENT, NULL);
     options->no_clobber = (conversions & CONV_EXCL) && f->dd->output;
-    options->sync = conversions & (CONV_FSYNC | CONV_FDATASYNC);
-    if (options->sync && !zs_facts_is_file(target))
-        return refuse(f, name, "conv=fsync", EINVAL, "it keeps no bytes");
+    options->sync = (conversions & (CONV_FSYNC | CONV_FDATASYNC)) && zs_facts_is_file(target);
+    f->dd->cannot_sync = (conversions & (CONV_FSYNC | CONV_FDATASYNC)) && !zs_facts_is_file(target);
     /* fcntl(2) does not set these. */
     options->sync |= !f->dd->output && (f->dd->output_flags & (FLAG_SYNC | FLAG_DSYNC)) &&
                      zs_facts_is_file(target);
@@ -561,8 +572,8 @@ static int check_same_file(const struct fitting *f, bool *overlaps)
     return 0;
 }
 
-/* Memory devices, which never give less than they are asked for. */
-static bool gives_all(const struct zs_facts *facts)
+/* Memory devices, which never give less than they are asked for, and take anything. */
+static bool is_memory(const struct zs_facts *facts)
 {
     static const unsigned minors[] = {3, 5, 7, 8, 9}; /* null, zero, full, random, urandom */
 
@@ -582,8 +593,12 @@ static bool needs_blocks(const struct fitting *f, bool overlaps)
     const struct zs_facts *source = f->source;
     const struct zs_facts *target = f->target;
     const unsigned special = FLAG_DIRECT | FLAG_DSYNC | FLAG_SYNC | FLAG_NONBLOCK;
-    bool stream = !source->sized && !gives_all(source);
+    bool stream = !source->sized && !is_memory(source);
 
+    /* One write is one message, one block on a tape, one record of a log. */
+    if (source->messages || target->messages ||
+        (target->kind == ZS_KIND_CHARACTER && !is_memory(target)))
+        return true;
     if (dd->conversions & (CONV_NOERROR | CONV_SYNC))
         return true;
     if ((dd->input_flags & (FLAG_DIRECT | FLAG_NONBLOCK)) || (dd->output_flags & special))
@@ -665,6 +680,12 @@ static void set_blocks(struct fitting *f)
     f->options->no_cache = false;
     f->options->reflink = ZS_REFLINK_NEVER;
     f->options->sparse = ZS_SPARSE_NEVER;
+}
+
+void zs_dd_free(struct zs_dd *dd)
+{
+    free(dd->input_path);
+    free(dd->output_path);
 }
 
 int zs_dd_fit(struct zs_dd *dd, const struct zs_facts *source, const struct zs_facts *target,

@@ -30,6 +30,8 @@ enum zs_dd_status {
 struct zs_dd {
     const char *input; /* NULL: standard input; borrowed from argv */
     const char *output;
+    char *input_path; /* what to open; owned */
+    char *output_path;
     uint64_t read_bytes;
     uint64_t write_bytes;
     bool unchanged; /* bs= was given */
@@ -44,6 +46,7 @@ struct zs_dd {
     bool zero_multiplier; /* "0x" was taken for a product with 0 */
 
     bool cuts_appended;      /* oflag=append without conv=notrunc, of a file that had bytes */
+    bool cannot_sync;        /* conv=fsync of what keeps no bytes: a failure, but in the end */
     bool past_end;           /* skip= is behind the source's end */
     struct zs_blocks blocks; /* what options->blocks points to, if it is not NULL; whoever wants to
                                 hear of errors sets `complain` and `context` before */
@@ -54,7 +57,8 @@ bool zs_dd_is_name(const char *argv0);
 
 /*
  * Parses argv; prints help or version itself. 0, or -1 with *error. *dd borrows from argv; *options
- * have the names of both ends and how they are to be opened, and need no freeing.
+ * borrow from *dd, and have the names of both ends and how they are to be opened. Either way
+ * zs_dd_free must be called in the end.
  */
 int zs_dd_parse(int argc, char **argv, struct zs_dd *dd, struct zs_options *options,
                 enum zs_action *action, struct zs_error *error);
@@ -65,5 +69,7 @@ int zs_dd_parse(int argc, char **argv, struct zs_dd *dd, struct zs_options *opti
  */
 int zs_dd_fit(struct zs_dd *dd, const struct zs_facts *source, const struct zs_facts *target,
               struct zs_options *options, struct zs_error *error);
+
+void zs_dd_free(struct zs_dd *dd);
 
 #endif

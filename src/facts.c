@@ -170,6 +170,7 @@ static void set_flags(struct zs_facts *facts, int flags)
     facts->readable = access != O_WRONLY && !(flags & O_PATH);
     facts->writable = access != O_RDONLY && !(flags & O_PATH);
     facts->append = (flags & O_APPEND) != 0;
+    facts->messages = facts->kind == ZS_KIND_PIPE && (flags & O_DIRECT);
 }
 
 /*

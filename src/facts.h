@@ -35,7 +35,8 @@ struct zs_facts {
     bool readable;     /* by the descriptor's access mode */
     bool writable;     /* likewise; false for a read-only block device */
     bool append;       /* O_APPEND is set: every write goes to the end */
-    bool messages;     /* a socket that is no byte stream: what is not read of a message is lost */
+    bool messages;     /* each write is one: a socket that is no byte stream, of whose messages the
+                          rest is lost if one is not read in one call; a pipe of packets (O_DIRECT) */
     bool positioned;   /* reads and writes at explicit positions work */
     bool sized;        /* size_bytes is the truth; false for a stream */
     uint64_t position; /* where the descriptor stands, if positioned */

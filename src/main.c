@@ -352,18 +352,24 @@ static int run_as_dd(int argc, char **argv)
         zs_tally_end(&tally);
     }
 
+    if (error.kind == ZS_ERROR_NONE && dd.cannot_sync)
+        (void)zs_error_set(&error, ZS_ERROR_TRANSFER, options.target_name, "syncing", EINVAL, NULL);
     name_signal(&error);
     int status = exit_status(&error);
+    bool silent = status == STATUS_SIGNAL + SIGPIPE ||
+                  (status > STATUS_SIGNAL && dd.status == ZS_DD_STATUS_NONE);
     bool began = error.kind != ZS_ERROR_USAGE && error.kind != ZS_ERROR_REFUSED;
     if (action == ZS_ACTION_COPY && began)
         zs_tally_warn(&tally, stderr);
-    if (error.kind != ZS_ERROR_NONE && status != STATUS_SIGNAL + SIGPIPE)
+    if (error.kind != ZS_ERROR_NONE && !silent)
         zs_diag_print_error(stderr, &error);
-    if (action == ZS_ACTION_COPY && began && status != STATUS_SIGNAL + SIGPIPE)
+    if (action == ZS_ACTION_COPY && began && !silent)
         zs_tally_print(&tally, zs_sys_now_ns() - tally.start_ns, stderr);
-    (void)fflush(stderr);
-    free(report.digest_object);
-    return status > STATUS_SIGNAL || status == STATUS_DONE ? status : STATUS_FAILED;
+    bool told = fflush(stderr) == 0 && !ferror(stderr);
+    zs_dd_free(&dd);
+    if (status > STATUS_SIGNAL)
+        return status;
+    return status == STATUS_DONE && told ? STATUS_DONE : STATUS_FAILED;
 }
 
 int main(int argc, char **argv)

@@ -70,7 +70,7 @@ static int check_ends(const struct planning *p)
         return refuse_source(p, 0, "it is not open for reading");
     if (p->source->kind == ZS_KIND_DIRECTORY)
         return refuse_source(p, EISDIR, NULL);
-    if (p->source->messages)
+    if (p->source->messages && p->source->kind == ZS_KIND_SOCKET && !p->options->blocks)
         return refuse_source(p, 0, "it is a socket of messages, not of bytes");
     if (!p->target->writable)
         return refuse_target(p, "writing", 0, "it is read-only, or not open for writing");

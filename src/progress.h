@@ -39,8 +39,9 @@ double zs_progress_seconds_left(const struct zs_progress *progress);
 
 /*
  * One line, without its end: bytes, percentage, a bar, rate now and mean, time left or, at
- * the end, in all, or, where the end is not known, gone by. Never longer than `columns` characters (nor than size_bytes - 1): what
- * matters least is left out first. columns 0: as long as needed, and no bar.
+ * the end, in all, or, where the end is not known, gone by. Never longer than `columns` characters
+ * (nor than size_bytes - 1): what matters least is left out first. columns 0: as long as needed,
+ * and no bar.
  */
 void zs_progress_text(const struct zs_progress *progress, size_t columns, char *text,
                       size_t size_bytes);

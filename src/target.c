@@ -420,6 +420,8 @@ static int sync_folder(struct zs_target *target, struct zs_error *error)
 static int sync_target(struct zs_target *target, struct zs_error *error)
 {
     int result = zs_sys_sync_data(target->fd);
+    if (result == -EINVAL || result == -ENOSYS)
+        result = zs_sys_sync(target->fd);
     if (result < 0)
         return zs_error_set(error, result == -EINTR ? ZS_ERROR_TRANSFER : ZS_ERROR_DEVICE,
                             target->name, "syncing", -result, NULL);
