@@ -461,11 +461,25 @@ START_TEST(cutting_behind_an_empty_slice_cuts_at_its_position)
 }
 END_TEST
 
-START_TEST(cutting_never_lengthens)
+START_TEST(an_empty_slice_behind_the_end_sets_the_length)
 {
     struct zs_target target;
     struct zs_plan plan = at(9);
     plan.cut_after = true;
+
+    make_file("out", "01234", 5);
+    begin(&target, "out", &plan);
+    finish(&target, &plan, 0);
+    expect_file("out", "01234\0\0\0\0", 9);
+}
+END_TEST
+
+START_TEST(cutting_does_not_lengthen_what_others_write_to)
+{
+    struct zs_target target;
+    struct zs_plan plan = at(9);
+    plan.cut_after = true;
+    plan.shared = true;
 
     make_file("out", "01234", 5);
     begin(&target, "out", &plan);
@@ -1268,7 +1282,7 @@ static const struct {
 } sync_failures[] = {
     {1, EIO, "syncing", ZS_ERROR_DEVICE},
     {1, ENOSPC, "syncing", ZS_ERROR_DEVICE},
-    {1, EINVAL, "syncing", ZS_ERROR_DEVICE},
+    {1, EINVAL, NULL, ZS_ERROR_NONE}, /* one that has only fsync */
     {2, EIO, "syncing its folder", ZS_ERROR_TRANSFER},
     {2, ENOSPC, "syncing its folder", ZS_ERROR_TRANSFER},
     {2, EINVAL, NULL, ZS_ERROR_NONE}, /* a file system whose folders cannot be synced */
@@ -1338,7 +1352,8 @@ static void add_writing(Suite *suite)
     tcase_add_checked_fixture(finishing, no_error, leave_scratch_folder);
     tcase_add_test(finishing, the_file_is_cut_behind_the_slice);
     tcase_add_test(finishing, cutting_behind_an_empty_slice_cuts_at_its_position);
-    tcase_add_test(finishing, cutting_never_lengthens);
+    tcase_add_test(finishing, an_empty_slice_behind_the_end_sets_the_length);
+    tcase_add_test(finishing, cutting_does_not_lengthen_what_others_write_to);
     tcase_add_test(finishing, without_a_cut_the_rest_stays);
     tcase_add_test(finishing, a_cut_that_fails_is_reported_and_the_file_is_closed);
 
