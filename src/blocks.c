@@ -37,6 +37,7 @@ struct run {
     bool ends_in_gap;   /* what was last "written" was left out */
     bool lost_its_way;  /* it could not move behind a block that cannot be read */
     bool ends_indirect; /* the last block was not one for O_DIRECT */
+    int direct_flags;   /* what the target had before that; -1: it was not so */
 };
 
 static uint64_t least(uint64_t a, uint64_t b)
@@ -121,8 +122,10 @@ static ssize_t read_block(struct run *run, uint64_t most_bytes)
     ssize_t got = run->pending;
 
     run->pending = 0;
-    if (got < 0)
+    if (got < 0) {
+        run->previous_bytes = 0;
         return got;
+    }
     most_bytes = least(most_bytes, run->left_bytes);
     while (done < most_bytes) {
         got = read_once(run, run->read + done, most_bytes - done);
@@ -149,8 +152,10 @@ static void turn_direct_off(struct run *run)
 {
     int flags = fcntl(run->ends->target_fd, F_GETFL);
 
-    if (flags >= 0 && (flags & O_DIRECT))
+    if (flags >= 0 && (flags & O_DIRECT)) {
+        run->direct_flags = flags;
         (void)fcntl(run->ends->target_fd, F_SETFL, flags & ~O_DIRECT); /* else the write tells */
+    }
     run->ends_indirect = true;
 }
 
@@ -412,7 +417,8 @@ int zs_blocks_copy(const struct zs_blocks *blocks, const struct zs_blocks_ends *
                       .done = done,
                       .error = error,
                       .left_bytes = ends->most_bytes,
-                      .leaves_zeros = blocks->leaves_zeros};
+                      .leaves_zeros = blocks->leaves_zeros,
+                      .direct_flags = -1};
     int source_before = -1;
     int target_before = -1;
 
@@ -429,10 +435,12 @@ int zs_blocks_copy(const struct zs_blocks *blocks, const struct zs_blocks_ends *
     if (finish(&run) < 0) /* after a failure, too: what was read is written */
         result = -1;
     /* The descriptors may be those of the shell. */
-    if (source_before >= 0)
-        (void)fcntl(ends->source_fd, F_SETFL, source_before);
+    if (target_before < 0)
+        target_before = run.direct_flags;
     if (target_before >= 0)
         (void)fcntl(ends->target_fd, F_SETFL, target_before);
+    if (source_before >= 0) /* last: both may be one, and its flags were the first to be changed */
+        (void)fcntl(ends->source_fd, F_SETFL, source_before);
     free(run.read);
     free(run.written);
     return result;

@@ -23,7 +23,7 @@ struct zs_blocks {
     bool warns;           /* a short block that is not the last is worth a warning */
 
     uint64_t skip_blocks; /* of a stream: read and dropped */
-    uint64_t skip_bytes;  /* and so many more */
+    uint64_t skip_bytes;  /* and so many more, fewer than read_bytes */
     uint64_t seek_bytes;  /* of a target without a size, from where it stands */
     uint64_t most_blocks; /* UINT64_MAX: until the source ends */
     uint64_t last_bytes;  /* after them a shorter one, unless it is 0 */

@@ -169,11 +169,13 @@ static uint64_t read_suffix(const char **text, bool *overflow)
 /* Digits, a suffix, or both. 0, or -EINVAL. What is too large is 0 with *overflow. */
 static int read_factor(const char **text, uint64_t *value, bool *overflow)
 {
-    const char *start;
+    const char *start = *text;
+    bool blank;
     uint64_t sum = 0;
 
     while (**text == ' ' || (**text >= '\t' && **text <= '\r'))
         (*text)++;
+    blank = *text > start;
     if (**text == '+' && (*text)[1] >= '0' && (*text)[1] <= '9')
         (*text)++;
     for (start = *text; **text >= '0' && **text <= '9'; (*text)++) {
@@ -181,7 +183,7 @@ static int read_factor(const char **text, uint64_t *value, bool *overflow)
         *overflow |= __builtin_add_overflow(sum, (uint64_t)(**text - '0'), &sum);
     }
     if (*text == start) {
-        if (!is_suffix(**text))
+        if (blank || !is_suffix(**text))
             return -EINVAL;
         sum = 1;
     }
@@ -517,8 +519,8 @@ static void place_in_file(struct fitting *f)
         options->append = true;
         return;
     }
-    f->dd->cuts_appended =
-        (f->dd->output_flags & FLAG_APPEND) && f->target->size_bytes > f->seek_bytes;
+    f->dd->cuts_appended = (f->dd->output_flags & FLAG_APPEND) && truncates(f) &&
+                           f->target->size_bytes > f->seek_bytes;
     options->has_seek = f->seek_bytes > 0 || !truncates(f);
     options->seek.distance_bytes = f->seek_bytes;
     options->truncate = options->has_seek && truncates(f);
@@ -550,6 +552,8 @@ static int fit_target(struct fitting *f)
         place_in_file(f);
     } else if (f->seek_bytes > 0 && target->kind != ZS_KIND_CHARACTER) {
         return refuse(f, name, "seeking", ESPIPE, NULL);
+    } else if (f->seek_bytes > INT64_MAX) {
+        return refuse(f, name, "seeking", EOVERFLOW, NULL);
     }
     return 0;
 }

@@ -12,20 +12,20 @@ typedef unsigned long long ull; /* for printf */
 
 enum { SECOND_MICROSECONDS = 1000000 };
 
-/* (numerator / denominator), rounded to nearest, ties to even. */
-static uint64_t divide(unsigned __int128 numerator, unsigned __int128 denominator)
+/* numerator / denominator, rounded to nearest, ties to even; 2 * denominator must fit. */
+static uint64_t divide(uint64_t numerator, uint64_t denominator)
 {
-    unsigned __int128 quotient = numerator / denominator;
-    unsigned __int128 twice = 2 * (numerator % denominator);
+    uint64_t quotient = numerator / denominator;
+    uint64_t twice = 2 * (numerator % denominator);
 
-    return (uint64_t)(quotient + (twice > denominator || (twice == denominator && quotient % 2)));
+    return quotient + (twice > denominator || (twice == denominator && quotient % 2 == 1));
 }
 
 void zs_tally_scale(uint64_t bytes, unsigned base, char *text, size_t size_bytes)
 {
     const char *letters = base == 1000 ? "kMGTPE" : "KMGTPE";
     const char *ending = base == 1000 ? "B" : "iB";
-    unsigned __int128 unit = 1;
+    uint64_t unit = 1; /* up to 2^60 */
     size_t power = 0;
 
     while (bytes / unit >= base) {
@@ -36,13 +36,19 @@ void zs_tally_scale(uint64_t bytes, unsigned base, char *text, size_t size_bytes
         (void)snprintf(text, size_bytes, "%llu B", (ull)bytes);
         return;
     }
-    uint64_t tenths = divide((unsigned __int128)bytes * 10, unit);
-    if (bytes / unit < 10 && tenths < 100) {
-        (void)snprintf(text, size_bytes, "%llu.%llu %c%s", (ull)(tenths / 10), (ull)(tenths % 10),
+    uint64_t whole = bytes / unit;
+    uint64_t tenths = divide(bytes % unit * 10, unit);
+    if (whole < 10 && tenths < 10) {
+        (void)snprintf(text, size_bytes, "%llu.%llu %c%s", (ull)whole, (ull)tenths,
                        letters[power - 1], ending);
         return;
     }
-    uint64_t whole = divide(bytes, unit);
+    if (whole < 9 && tenths == 10) { /* 1.96 is 2.0 */
+        (void)snprintf(text, size_bytes, "%llu.0 %c%s", (ull)(whole + 1), letters[power - 1],
+                       ending);
+        return;
+    }
+    whole = divide(bytes, unit);
     if (whole == base && letters[power] != '\0')
         (void)snprintf(text, size_bytes, "1.0 %c%s", letters[power], ending);
     else

@@ -184,7 +184,7 @@ PYTHON
     for operands in "count=3" "count=1 skip=1" "bs=1000 count=2 conv=notrunc" "bs=100 count=2 seek=1"; do
         for program in dd "$ZDD"; do
             seq 300 >"${program##*/}.file"
-            # shellcheck disable=SC2086 # several operands
+            # shellcheck disable=SC2086,SC2094 # several operands; one file is what this is about
             timeout 20 "$program" $operands status=none <"${program##*/}.file" 1<>"${program##*/}.file"
         done
         cmp dd.file zdd.file

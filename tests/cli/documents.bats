@@ -115,6 +115,9 @@ for i in range(0, len(view), 160): sys.stdout.buffer.write(view[i:i + 16])' <in 
         ;;
     "zslice in tcp://localhost:\$PORT") wait && cmp in received ;;
     "zslice in > /dev/tcp/127.0.0.1/\$PORT") wait && cmp in received ;;
+    'zdd if=disk.img of=partition bs=512 skip=16 count=8')
+        dd if=disk.img bs=512 skip=16 count=8 status=none | cmp - partition
+        ;;
     'zdd bs=1K skip=1 if=in of=out') tail -c +1025 in | cmp - out ;;
     'zdd iflag=skip_bytes,count_bytes skip=1024 count=10000 if=in of=out')
         tail -c +1025 in | head -c 10000 | cmp - out
@@ -176,7 +179,7 @@ run_documented() {
 }
 
 @test "the recipes of the README do what they say" {
-    run_documented 25 < <(recipes)
+    run_documented 28 < <(recipes)
 }
 
 @test "the examples of the man pages do what they say" {
@@ -187,6 +190,41 @@ run_documented() {
 # operands_of FILE, words_of OPERAND FILE: what a text of zdd has of those.
 operands_of() {
     grep -oE '\b(if|of|bs|ibs|obs|skip|seek|count|iseek|oseek|conv|iflag|oflag|status|cbs)=' "$1" | sort -u
+}
+
+@test "the plan for many machines does what it says, on one and with fewer shards" {
+    local command
+    local -i commands=0
+    # shellcheck disable=SC2016 # it is a pattern
+    sed -n '/^\.Sh BEYOND/,/^\.Sh C/s/^\.Dl //p' "$PROJECT/man/zslice.1" |
+        sed 's/10000/40/g; s/--sshloginfile nodes //; s/--align 1M/--align 4K/; s,/scratch/,,g; s/ 64 40/ 2 40/' >plan
+    mkdir bin
+    ln -s "$ZSLICE" bin/zslice
+    PATH=$PWD/bin:$PATH
+    random_file in 400001
+    while read -r command; do
+        echo "running: $command"
+        case $command in
+        *--resume-failed*) # two are lost, one of them halfway
+            sed -i 's/\t0\t0\t\(zslice --shard 7\/40\)/\t1\t0\t\1/; /shard 9\/40/d' log
+            [ "$(cut -f 7 log | grep -c 1)" = 1 ]
+            printf x | dd of=out bs=1 seek=62000 conv=notrunc status=none
+            ;;
+        *--resume\ *)
+            mkdir -p parts
+            head -c 3000 in >parts/1
+            ;;
+        *SLURM*) rm out ;;
+        esac
+        SLURM_PROCID=0 bash -c "$command" </dev/null
+        [[ $command != *SLURM* ]] || SLURM_PROCID=1 bash -c "$command" </dev/null
+        [[ $command != *keep-offset* ]] || cmp in out
+        commands+=1
+    done <plan
+    [ "$commands" -eq 7 ]
+    [ "$(cat sums/*.sent | wc -l)" -eq 40 ]
+    [ "$(wc -l <log)" -ge 41 ]
+    for command in $(seq 40); do cat "parts/$command"; done | cmp - in
 }
 
 @test "help, man page and completions of zdd have the same operands and words" {
