@@ -386,6 +386,21 @@ part_byte() {
     race 'one byte'
 }
 
+# PART dd         every  one line of dd, given to dd and to zdd
+part_dd() {
+    local blocks zdd operands='if="$in" of="$out" iflag=skip_bytes,count_bytes skip="$offset" count="$length" status=none'
+    zdd=$(dirname "$zslice")/zdd
+    for blocks in bs=512 bs=64K bs=1M; do
+        add zslice '"$zdd" '"$blocks $operands"
+        add dd "dd $blocks $operands"
+        race "zdd, file to file, $blocks"
+    done
+    offset=0 length=1 discard=1 rounds=$((rounds * 30))
+    add zslice '"$zdd" if="$in" of="$out" bs=1 count=1 status=none'
+    add dd 'dd if="$in" of="$out" bs=1 count=1 status=none'
+    race 'zdd, one byte, bs=1 count=1'
+}
+
 # PART reflink    every  an aligned slice of eight times --size, shared against copied, where files can share blocks
 part_reflink() {
     head -c 4096 in >probe

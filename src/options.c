@@ -18,35 +18,32 @@
 #include <errno.h>
 #include <limits.h>
 #include <popt.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Values of popt's table; short options use their letter. */
+/*
+ * Values of popt's table: of an option that takes a value, its letter or one of these; of a switch,
+ * where in struct zs_options its field is, behind SWITCHES.
+ */
 enum {
     OPTION_RECORD = 256,
     OPTION_FIELD,
     OPTION_SHARD,
     OPTION_ALIGN,
     OPTION_SEEK,
-    OPTION_TRUNCATE,
-    OPTION_RESUME,
-    OPTION_ATOMIC,
     OPTION_IN_PLACE,
     OPTION_SPARSE,
     OPTION_REFLINK,
-    OPTION_SYNC,
-    OPTION_NO_CACHE,
     OPTION_ENGINE,
-    OPTION_STABLE,
-    OPTION_EXPLAIN,
     OPTION_DIGEST,
-    OPTION_VERIFY,
     OPTION_STATS,
     OPTION_REPORT,
     OPTION_HELP,
     OPTION_USAGE,
     OPTION_VERSION,
+    SWITCHES = 4096,
 };
 
 /* As in zs_engine_names; a test compares help and man page with those. */
@@ -56,9 +53,14 @@ enum {
     {                                                                                              \
         long_name, letter, POPT_ARG_STRING, NULL, val, help, value                                 \
     }
-#define SWITCH(long_name, letter, val, help)                                                       \
+#define ACTION(long_name, val, help)                                                               \
     {                                                                                              \
-        long_name, letter, POPT_ARG_NONE, NULL, val, help, NULL                                    \
+        long_name, '\0', POPT_ARG_NONE, NULL, val, help, NULL                                      \
+    }
+#define SWITCH(long_name, letter, field, help)                                                     \
+    {                                                                                              \
+        long_name, letter, POPT_ARG_NONE, NULL,                                                    \
+            SWITCHES + (int)offsetof(struct zs_options, field), help, NULL                         \
     }
 #define GROUP(table, title)                                                                        \
     {                                                                                              \
@@ -76,44 +78,43 @@ static const struct poptOption which_bytes[] = {
     VALUE("shard", '\0', OPTION_SHARD, "part K of N of the slice", "K/N"),
     VALUE("align", '\0', OPTION_ALIGN, "shards begin at multiples of this (default: a record)",
           "SIZE"),
-    SWITCH("exact", 'x', 'x', "any byte asked for and not there is an error"),
+    SWITCH("exact", 'x', exact, "any byte asked for and not there is an error"),
     POPT_TABLEEND,
 };
 
 static const struct poptOption where_they_go[] = {
     VALUE("seek", '\0', OPTION_SEEK, "write at this position of TARGET, keep its other bytes",
           "POS"),
-    SWITCH("keep-offset", 'k', 'k', "write each byte at the position it has in SOURCE"),
-    SWITCH("append", 'a', 'a', "add at the end of TARGET"),
-    SWITCH("truncate", '\0', OPTION_TRUNCATE,
-           "with --seek or -k: TARGET ends where the slice does"),
-    SWITCH("no-clobber", 'n', 'n', "fail if TARGET exists"),
-    SWITCH("resume", '\0', OPTION_RESUME, "go on where a copy into TARGET was interrupted"),
-    SWITCH("atomic", '\0', OPTION_ATOMIC, "TARGET shows its old bytes or all the new ones"),
+    SWITCH("keep-offset", 'k', keep_offset, "write each byte at the position it has in SOURCE"),
+    SWITCH("append", 'a', append, "add at the end of TARGET"),
+    SWITCH("truncate", '\0', truncate, "with --seek or -k: TARGET ends where the slice does"),
+    SWITCH("no-clobber", 'n', no_clobber, "fail if TARGET exists"),
+    SWITCH("resume", '\0', resume, "go on where a copy into TARGET was interrupted"),
+    SWITCH("atomic", '\0', atomic, "TARGET shows its old bytes or all the new ones"),
     VALUE("in-place", '\0', OPTION_IN_PLACE, "SOURCE itself becomes the slice: collapse or auto",
           "HOW"),
     VALUE("sparse", '\0', OPTION_SPARSE, "holes stay (auto); zeros become holes (always); never",
           "WHEN"),
     VALUE("reflink", '\0', OPTION_REFLINK, "share blocks, not copy them: auto, always or never",
           "WHEN"),
-    SWITCH("sync", '\0', OPTION_SYNC, "succeed only when the bytes are on the device"),
-    SWITCH("no-cache", '\0', OPTION_NO_CACHE, "give the page cache of both ends back"),
+    SWITCH("sync", '\0', sync, "succeed only when the bytes are on the device"),
+    SWITCH("no-cache", '\0', no_cache, "give the page cache of both ends back"),
     POPT_TABLEEND,
 };
 
 static const struct poptOption how[] = {
     VALUE("engine", '\0', OPTION_ENGINE, "copy by exactly this: " ENGINES, "NAME"),
     VALUE("jobs", 'j', 'j', "use at most this many threads (default: auto)", "N"),
-    SWITCH("stable", '\0', OPTION_STABLE, "a pipe or socket gets copies, not references"),
-    SWITCH("explain", '\0', OPTION_EXPLAIN, "print the plan and do nothing"),
+    SWITCH("stable", '\0', stable, "a pipe or socket gets copies, not references"),
+    SWITCH("explain", '\0', explain, "print the plan and do nothing"),
     POPT_TABLEEND,
 };
 
 static const struct poptOption report[] = {
     VALUE("digest", '\0', OPTION_DIGEST, "print the slice's digest: sha256 or xxh128", "NAME"),
-    SWITCH("verify", '\0', OPTION_VERIFY, "then read TARGET from its device and compare"),
-    SWITCH("progress", 'p', 'p', "show how far it is: a bar in a terminal, else lines"),
-    SWITCH("verbose", 'v', 'v', "print a summary line on standard error"),
+    SWITCH("verify", '\0', verify, "then read TARGET from its device and compare"),
+    SWITCH("progress", 'p', progress, "show how far it is: a bar in a terminal, else lines"),
+    SWITCH("verbose", 'v', verbose, "print a summary line on standard error"),
     VALUE("stats", '\0', OPTION_STATS, "print statistics on standard error, in this format",
           "json"),
     VALUE("report", '\0', OPTION_REPORT, "write digest and statistics to this file instead",
@@ -122,9 +123,9 @@ static const struct poptOption report[] = {
 };
 
 static const struct poptOption information[] = {
-    SWITCH("help", '\0', OPTION_HELP, "show this help"),
-    SWITCH("usage", '\0', OPTION_USAGE, "show the options in brief"),
-    SWITCH("version", '\0', OPTION_VERSION, "show the version"),
+    ACTION("help", OPTION_HELP, "show this help"),
+    ACTION("usage", OPTION_USAGE, "show the options in brief"),
+    ACTION("version", OPTION_VERSION, "show the version"),
     POPT_TABLEEND,
 };
 
@@ -539,49 +540,11 @@ static void print_information(poptContext context, int option, enum zs_action *a
 static int take_option(int option, struct parser *parser, struct zs_options *options,
                        enum zs_action *action, struct zs_error *error)
 {
+    if (option >= SWITCHES) {
+        *(bool *)((char *)options + (option - SWITCHES)) = true;
+        return 0;
+    }
     switch (option) {
-    case 'x':
-        options->exact = true;
-        return 0;
-    case 'a':
-        options->append = true;
-        return 0;
-    case 'k':
-        options->keep_offset = true;
-        return 0;
-    case 'n':
-        options->no_clobber = true;
-        return 0;
-    case 'p':
-        options->progress = true;
-        return 0;
-    case 'v':
-        options->verbose = true;
-        return 0;
-    case OPTION_TRUNCATE:
-        options->truncate = true;
-        return 0;
-    case OPTION_RESUME:
-        options->resume = true;
-        return 0;
-    case OPTION_ATOMIC:
-        options->atomic = true;
-        return 0;
-    case OPTION_VERIFY:
-        options->verify = true;
-        return 0;
-    case OPTION_SYNC:
-        options->sync = true;
-        return 0;
-    case OPTION_NO_CACHE:
-        options->no_cache = true;
-        return 0;
-    case OPTION_STABLE:
-        options->stable = true;
-        return 0;
-    case OPTION_EXPLAIN:
-        options->explain = true;
-        return 0;
     case OPTION_HELP:
     case OPTION_USAGE:
     case OPTION_VERSION:
