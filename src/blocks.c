@@ -19,7 +19,10 @@
 /* What O_DIRECT wants memory to be aligned to; no device in use wants more. */
 enum { ALIGNMENT = 4096 };
 
-struct run {
+/* Page cache is dropped from a position that is a multiple of this, or a little less is. */
+enum { PAGE_BYTES = 4096 };
+
+struct zs_blocks_run {
     const struct zs_blocks *blocks;
     const struct zs_blocks_ends *ends;
     struct zs_stats *stats;
@@ -33,6 +36,9 @@ struct run {
     uint64_t previous_bytes; /* what the last read gave, 0 if it failed */
     int pending;             /* -errno that the next read has to report, or 0 */
     bool seekable;           /* the source */
+    uint64_t start;          /* where it stood, then */
+    int source_before;       /* flags of the descriptors, -1: they were not changed */
+    int target_before;
     bool leaves_zeros;
     bool ends_in_gap;   /* what was last "written" was left out */
     bool lost_its_way;  /* it could not move behind a block that cannot be read */
@@ -45,13 +51,13 @@ static uint64_t least(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-static int failed(struct run *run, const char *name, const char *operation, int code)
+static int failed(struct zs_blocks_run *run, const char *name, const char *operation, int code)
 {
     return zs_error_set(run->error, ZS_ERROR_TRANSFER, name, operation, code, NULL);
 }
 
 /* Waits for a descriptor that does not by itself, unless that is what was asked for. */
-static ssize_t read_patiently(struct run *run, unsigned char *bytes, size_t most_bytes)
+static ssize_t read_patiently(struct zs_blocks_run *run, unsigned char *bytes, size_t most_bytes)
 {
     int fd = run->ends->source_fd;
 
@@ -65,7 +71,8 @@ static ssize_t read_patiently(struct run *run, unsigned char *bytes, size_t most
     }
 }
 
-static ssize_t write_patiently(struct run *run, const unsigned char *bytes, size_t length_bytes)
+static ssize_t write_patiently(struct zs_blocks_run *run, const unsigned char *bytes,
+                               size_t length_bytes)
 {
     int fd = run->ends->target_fd;
 
@@ -80,7 +87,7 @@ static ssize_t write_patiently(struct run *run, const unsigned char *bytes, size
 }
 
 /* What one read(2) gives; several where it is for more than one call may be for. */
-static ssize_t read_all_of(struct run *run, unsigned char *bytes, uint64_t most_bytes)
+static ssize_t read_all_of(struct zs_blocks_run *run, unsigned char *bytes, uint64_t most_bytes)
 {
     size_t done = 0;
 
@@ -99,7 +106,7 @@ static ssize_t read_all_of(struct run *run, unsigned char *bytes, uint64_t most_
 }
 
 /* The same, with an eye on reads that gave less than they were asked for, and were not the last. */
-static ssize_t read_once(struct run *run, unsigned char *bytes, uint64_t most_bytes)
+static ssize_t read_once(struct zs_blocks_run *run, unsigned char *bytes, uint64_t most_bytes)
 {
     uint64_t before = run->previous_bytes;
     ssize_t got = read_all_of(run, bytes, most_bytes);
@@ -116,7 +123,7 @@ static ssize_t read_once(struct run *run, unsigned char *bytes, uint64_t most_by
 }
 
 /* A block, as far as it goes; 0 at the end, or -errno. */
-static ssize_t read_block(struct run *run, uint64_t most_bytes)
+static ssize_t read_block(struct zs_blocks_run *run, uint64_t most_bytes)
 {
     uint64_t done = 0;
     ssize_t got = run->pending;
@@ -148,7 +155,7 @@ static bool is_zero(const unsigned char *bytes, size_t length_bytes)
 }
 
 /* The last block is too short for O_DIRECT: it is written without, and synced for it. */
-static void turn_direct_off(struct run *run)
+static void turn_direct_off(struct zs_blocks_run *run)
 {
     int flags = fcntl(run->ends->target_fd, F_GETFL);
 
@@ -160,7 +167,7 @@ static void turn_direct_off(struct run *run)
 }
 
 /* Writes a block, all of it or up to an error. 0, or -1 with *error. */
-static int write_block(struct run *run, const unsigned char *bytes, uint64_t length_bytes,
+static int write_block(struct zs_blocks_run *run, const unsigned char *bytes, uint64_t length_bytes,
                        bool full)
 {
     const struct zs_blocks_ends *ends = run->ends;
@@ -199,7 +206,7 @@ static int write_block(struct run *run, const unsigned char *bytes, uint64_t len
 }
 
 /* Fills blocks to be written with what was read, and writes the full ones. */
-static int rearrange(struct run *run, uint64_t length_bytes)
+static int rearrange(struct zs_blocks_run *run, uint64_t length_bytes)
 {
     uint64_t block_bytes = run->blocks->write_bytes;
 
@@ -218,14 +225,13 @@ static int rearrange(struct run *run, uint64_t length_bytes)
 }
 
 /* Goes behind a block that cannot be read; part of it may have been read before. */
-static void pass(struct run *run, uint64_t bad_bytes)
+static void pass(struct zs_blocks_run *run, uint64_t bad_bytes)
 {
     if (!run->seekable)
         return;
     bad_bytes = least(bad_bytes, run->left_bytes);
-    /* Whether a read that failed has moved the descriptor is not known. */
-    off_t stands = lseek(run->ends->source_fd, 0, SEEK_CUR);
-    if (stands < 0 || lseek(run->ends->source_fd, (off_t)bad_bytes, SEEK_CUR) < 0) {
+    /* From where it should stand: whether a read that failed moved it is not known. */
+    if (zs_sys_seek(run->ends->source_fd, run->start + run->done->used_bytes + bad_bytes) < 0) {
         run->lost_its_way = true;
         run->seekable = false;
         return;
@@ -235,7 +241,7 @@ static void pass(struct run *run, uint64_t bad_bytes)
 }
 
 /* What the source gave as a block, on its way into the target. */
-static int take_block(struct run *run, uint64_t length_bytes)
+static int take_block(struct zs_blocks_run *run, uint64_t length_bytes)
 {
     const struct zs_blocks *blocks = run->blocks;
     bool full = length_bytes == blocks->read_bytes;
@@ -250,7 +256,15 @@ static int take_block(struct run *run, uint64_t length_bytes)
                : write_block(run, run->read, length_bytes, length_bytes == blocks->read_bytes);
 }
 
-static int copy_blocks(struct run *run)
+/* Has signals answered between blocks. -1 if one stops the copy. */
+static int attend(struct zs_blocks_run *run, const char *name, const char *operation)
+{
+    return zs_signals_attend() ? zs_error_set(run->error, ZS_ERROR_TRANSFER, name, operation, 0,
+                                              "%s", zs_signals_reason())
+                               : 0;
+}
+
+static int copy_blocks(struct zs_blocks_run *run)
 {
     const struct zs_blocks *blocks = run->blocks;
     struct zs_block_count *count = &run->stats->read_blocks;
@@ -261,9 +275,8 @@ static int copy_blocks(struct run *run)
         if (number > blocks->most_blocks ||
             (number == blocks->most_blocks && blocks->last_bytes == 0))
             return 0;
-        if (zs_signals_attend())
-            return zs_error_set(run->error, ZS_ERROR_TRANSFER, run->ends->target_name, "writing", 0,
-                                "%s", zs_signals_reason());
+        if (attend(run, run->ends->target_name, "writing") < 0)
+            return -1;
 
         ssize_t got =
             read_block(run, number < blocks->most_blocks ? blocks->read_bytes : blocks->last_bytes);
@@ -288,7 +301,7 @@ static int copy_blocks(struct run *run)
 }
 
 /* Brings a stream to its first byte that is wanted: by moving there, if it can. */
-static int skip(struct run *run)
+static int skip(struct zs_blocks_run *run)
 {
     const struct zs_blocks *blocks = run->blocks;
     uint64_t all_bytes;
@@ -308,6 +321,8 @@ static int skip(struct run *run)
         uint64_t most_bytes = i < blocks->skip_blocks ? blocks->read_bytes : blocks->skip_bytes;
         if (most_bytes == 0)
             break;
+        if (attend(run, run->ends->source_name, "skipping") < 0)
+            return -1;
         ssize_t got = read_block(run, most_bytes);
         if (got < 0)
             return failed(run, run->ends->source_name, "reading", (int)-got);
@@ -319,7 +334,7 @@ static int skip(struct run *run)
     return 0;
 }
 
-static int seek(struct run *run)
+static int seek(struct zs_blocks_run *run)
 {
     const struct zs_blocks_ends *ends = run->ends;
 
@@ -331,7 +346,7 @@ static int seek(struct run *run)
 }
 
 /* Adds flags to an open descriptor; *before is what it had, -1 if nothing was changed. */
-static int add_flags(struct run *run, int fd, const char *name, int flags, int *before)
+static int add_flags(struct zs_blocks_run *run, int fd, const char *name, int flags, int *before)
 {
     int old = fcntl(fd, F_GETFL);
 
@@ -344,19 +359,20 @@ static int add_flags(struct run *run, int fd, const char *name, int flags, int *
     return 0;
 }
 
-static int allocate(struct run *run, unsigned char **block, uint64_t length_bytes)
+static int allocate(struct zs_blocks_run *run, unsigned char **block, const char *name,
+                    uint64_t length_bytes)
 {
     size_t size = ((size_t)length_bytes + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
 
     *block = size >= length_bytes ? aligned_alloc(ALIGNMENT, size) : NULL;
     if (*block)
         return 0;
-    return zs_error_set(run->error, ZS_ERROR_TRANSFER, run->ends->source_name, "copying", ENOMEM,
-                        "a block has %llu bytes", (unsigned long long)length_bytes);
+    return zs_error_set(run->error, ZS_ERROR_REFUSED, name, "making room for a block", ENOMEM,
+                        "it has %llu bytes", (unsigned long long)length_bytes);
 }
 
 /* A file that would end where a block was left out gets its length. */
-static int end_file(struct run *run)
+static int end_file(struct zs_blocks_run *run)
 {
     int fd = run->ends->target_fd;
     struct stat status;
@@ -372,22 +388,23 @@ static int end_file(struct run *run)
 }
 
 /* Only where nothing was to be copied is it the whole purpose, and a failure. */
-static int drop_cache(struct run *run, int fd, const char *name)
+static int drop_cache(struct zs_blocks_run *run, int fd, const char *name)
 {
     off_t stands = lseek(fd, 0, SEEK_CUR);
     bool is_purpose = run->blocks->most_blocks == 0 && run->blocks->last_bytes == 0;
-    uint64_t start = is_purpose && stands > 0 ? (uint64_t)stands / ALIGNMENT * ALIGNMENT : 0;
+    uint64_t start = is_purpose && stands > 0 ? (uint64_t)stands / PAGE_BYTES * PAGE_BYTES : 0;
     int result = stands < 0 ? -errno : zs_sys_drop_cache(fd, start, 0);
 
     return result < 0 && is_purpose ? failed(run, name, "dropping its cache", -result) : 0;
 }
 
-static int finish(struct run *run)
+static int finish(struct zs_blocks_run *run)
 {
     const struct zs_blocks_ends *ends = run->ends;
     int result = 0;
 
-    if (run->filled_bytes > 0)
+    /* After a signal no more: nothing would interrupt a write that has to wait. */
+    if (run->filled_bytes > 0 && !zs_signals_attend())
         result = write_block(run, run->written, run->filled_bytes, false);
     if (result == 0)
         result = end_file(run);
@@ -408,40 +425,59 @@ static int finish(struct run *run)
     return result;
 }
 
-int zs_blocks_copy(const struct zs_blocks *blocks, const struct zs_blocks_ends *ends,
-                   struct zs_stats *stats, struct zs_blocks_done *done, struct zs_error *error)
+int zs_blocks_begin(struct zs_blocks_run **run, const struct zs_blocks *blocks,
+                    const struct zs_blocks_ends *ends, struct zs_stats *stats,
+                    struct zs_blocks_done *done, struct zs_error *error)
 {
-    struct run run = {.blocks = blocks,
-                      .ends = ends,
-                      .stats = stats,
-                      .done = done,
-                      .error = error,
-                      .left_bytes = ends->most_bytes,
-                      .leaves_zeros = blocks->leaves_zeros,
-                      .direct_flags = -1};
-    int source_before = -1;
-    int target_before = -1;
+    struct zs_blocks_run *r = calloc(1, sizeof *r);
 
-    run.seekable = lseek(ends->source_fd, 0, SEEK_CUR) >= 0;
-    int result = 0;
-    if (add_flags(&run, ends->source_fd, ends->source_name, blocks->source_flags, &source_before) <
-            0 ||
-        add_flags(&run, ends->target_fd, ends->target_name, blocks->target_flags, &target_before) <
-            0 ||
-        allocate(&run, &run.read, blocks->read_bytes) < 0 ||
-        (!blocks->unchanged && allocate(&run, &run.written, blocks->write_bytes) < 0) ||
-        skip(&run) < 0 || seek(&run) < 0 || copy_blocks(&run) < 0)
-        result = -1;
-    if (finish(&run) < 0) /* after a failure, too: what was read is written */
-        result = -1;
-    /* The descriptors may be those of the shell. */
-    if (target_before < 0)
-        target_before = run.direct_flags;
-    if (target_before >= 0)
-        (void)fcntl(ends->target_fd, F_SETFL, target_before);
-    if (source_before >= 0) /* last: both may be one, and its flags were the first to be changed */
-        (void)fcntl(ends->source_fd, F_SETFL, source_before);
-    free(run.read);
-    free(run.written);
-    return result;
+    *run = r;
+    if (!r)
+        return zs_error_set(error, ZS_ERROR_TRANSFER, ends->source_name, "copying", ENOMEM, NULL);
+    *r = (struct zs_blocks_run){.blocks = blocks,
+                                .ends = ends,
+                                .stats = stats,
+                                .done = done,
+                                .error = error,
+                                .left_bytes = ends->most_bytes,
+                                .leaves_zeros = blocks->leaves_zeros,
+                                .source_before = -1,
+                                .target_before = -1,
+                                .direct_flags = -1};
+    off_t start = lseek(ends->source_fd, 0, SEEK_CUR);
+    r->seekable = start >= 0;
+    r->start = start >= 0 ? (uint64_t)start : 0;
+    return add_flags(r, ends->source_fd, ends->source_name, blocks->source_flags,
+                     &r->source_before) < 0 ||
+                   add_flags(r, ends->target_fd, ends->target_name, blocks->target_flags,
+                             &r->target_before) < 0 ||
+                   allocate(r, &r->read, ends->source_name, blocks->read_bytes) < 0 ||
+                   (!blocks->unchanged &&
+                    allocate(r, &r->written, ends->target_name, blocks->write_bytes) < 0) ||
+                   skip(r) < 0 || seek(r) < 0
+               ? -1
+               : 0;
+}
+
+int zs_blocks_copy(struct zs_blocks_run *run, struct zs_error *error)
+{
+    run->error = error;
+    int result = copy_blocks(run);
+    return finish(run) < 0 ? -1 : result;
+}
+
+void zs_blocks_end(struct zs_blocks_run *run)
+{
+    if (!run)
+        return;
+    if (run->target_before < 0)
+        run->target_before = run->direct_flags;
+    if (run->target_before >= 0)
+        (void)fcntl(run->ends->target_fd, F_SETFL, run->target_before);
+    if (run->source_before >=
+        0) /* last: both may be one, and its flags were the first to be changed */
+        (void)fcntl(run->ends->source_fd, F_SETFL, run->source_before);
+    free(run->read);
+    free(run->written);
+    free(run);
 }

@@ -47,16 +47,32 @@ struct zs_blocks_ends {
         most_bytes; /* the source has: what it gets later, if it is its own target, is not read */
 };
 
+/* Filled as the copy goes; right after a failure, too. */
 struct zs_blocks_done {
     uint64_t used_bytes;    /* of the source, what was skipped included */
     uint64_t written_bytes; /* to the target, padding and what was left unwritten included */
 };
 
+struct zs_blocks_run; /* a copy under way */
+
 /*
- * 0, or -1 with *error; *done and the counts in *stats are right nonetheless. Blocks that were left
- * out because they could not be read are no error.
+ * Everything up to the first byte: memory, flags of the descriptors, and what is to be skipped or
+ * sought. Nothing of the target is changed, but where a device without a size stands. 0, or -1 with
+ * *error: REFUSED, or TRANSFER (the source cannot be read, no memory). Either way zs_blocks_end
+ * must be called with *run. *blocks, *ends, *stats and *done must live as long as that.
  */
-int zs_blocks_copy(const struct zs_blocks *blocks, const struct zs_blocks_ends *ends,
-                   struct zs_stats *stats, struct zs_blocks_done *done, struct zs_error *error);
+int zs_blocks_begin(struct zs_blocks_run **run, const struct zs_blocks *blocks,
+                    const struct zs_blocks_ends *ends, struct zs_stats *stats,
+                    struct zs_blocks_done *done, struct zs_error *error);
+
+/*
+ * From where the descriptors stand to where the bytes end, which is where they are left. 0, or -1
+ * with *error: TRANSFER, PIPE, DEVICE; what was read until then is written, but not after a signal.
+ * Blocks that were left out because they could not be read are no error.
+ */
+int zs_blocks_copy(struct zs_blocks_run *run, struct zs_error *error);
+
+/* Gives the descriptors their flags back, and frees; NULL is allowed. */
+void zs_blocks_end(struct zs_blocks_run *run);
 
 #endif

@@ -421,7 +421,7 @@ int zs_dd_parse(int argc, char **argv, struct zs_dd *dd, struct zs_options *opti
     dd->count.bytes |= (dd->input_flags & FLAG_COUNT_BYTES) != 0;
     dd->seek.bytes |= (dd->output_flags & FLAG_SEEK_BYTES) != 0;
 
-    options->shares_device = true;
+    options->target_flags = 0;
     if (dd->input) {
         options->source_path = dd->input_path = path_of(dd->input);
         options->source_name = dd->input;
@@ -504,7 +504,7 @@ static bool truncates(const struct fitting *f)
     return f->dd->output && regular && !(f->dd->conversions & CONV_NOTRUNC);
 }
 
-/* Where in a file: from where standard output stands; cut there first, or after what is written. */
+/* Where in a file: from where standard output stands, or from its beginning; cut there first. */
 static void place_in_file(struct fitting *f)
 {
     struct zs_options *options = f->options;
@@ -523,7 +523,7 @@ static void place_in_file(struct fitting *f)
                            f->target->size_bytes > f->seek_bytes;
     options->has_seek = f->seek_bytes > 0 || !truncates(f);
     options->seek.distance_bytes = f->seek_bytes;
-    options->truncate = options->has_seek && truncates(f);
+    options->cut_before = options->has_seek && truncates(f);
 }
 
 static int fit_target(struct fitting *f)
@@ -630,18 +630,6 @@ static bool needs_blocks(const struct fitting *f, bool overlaps)
     return overlaps;
 }
 
-/*
- * Whether a block of zeros need not be written. It must be where every write goes to the end, and
- * where there are old bytes, which are only cut off in the end.
- */
-static bool leaves_zeros(const struct fitting *f)
-{
-    bool appends = f->target->append || (f->dd->output_flags & FLAG_APPEND);
-    bool over_old = truncates(f) && f->seek_bytes > 0 && f->target->size_bytes > f->seek_bytes;
-
-    return (f->dd->conversions & CONV_SPARSE) && !appends && !over_old;
-}
-
 static void set_blocks(struct fitting *f)
 {
     struct zs_dd *dd = f->dd;
@@ -658,7 +646,9 @@ static void set_blocks(struct fitting *f)
         .whole = whole,
         .padded = dd->conversions & CONV_SYNC,
         .skips_errors = dd->conversions & CONV_NOERROR,
-        .leaves_zeros = leaves_zeros(f),
+        /* Where every write goes to the end, what is left out would be lost. */
+        .leaves_zeros = (dd->conversions & CONV_SPARSE) && !f->target->append &&
+                        !(dd->output_flags & FLAG_APPEND),
         .most_blocks = most_blocks,
         .last_bytes = dd->has_count && dd->count.bytes ? dd->count.number % dd->read_bytes : 0,
         .source_flags = open_flags(dd->input_flags) & ~(O_DIRECTORY | O_NOFOLLOW),
@@ -682,8 +672,6 @@ static void set_blocks(struct fitting *f)
                         ((dd->input_flags | dd->output_flags) & FLAG_DIRECT));
     f->options->blocks = &dd->blocks;
     f->options->no_cache = false;
-    f->options->reflink = ZS_REFLINK_NEVER;
-    f->options->sparse = ZS_SPARSE_NEVER;
 }
 
 void zs_dd_free(struct zs_dd *dd)

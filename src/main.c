@@ -220,7 +220,7 @@ static int examine_target(struct zs_target *target, const struct zs_options *opt
 {
     if (options->in_place == ZS_IN_PLACE_NO)
         return zs_target_examine(target, options->target_path, options->target_name,
-                                 !options->shares_device, error);
+                                 options->target_flags, error);
     target->facts = (struct zs_facts){.kind = ZS_KIND_NONE, .writable = true};
     return 0;
 }

@@ -16,6 +16,7 @@
 #include "options.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <popt.h>
 #include <stddef.h>
@@ -87,7 +88,7 @@ static const struct poptOption where_they_go[] = {
           "POS"),
     SWITCH("keep-offset", 'k', keep_offset, "write each byte at the position it has in SOURCE"),
     SWITCH("append", 'a', append, "add at the end of TARGET"),
-    SWITCH("truncate", '\0', truncate, "with --seek or -k: TARGET ends where the slice does"),
+    SWITCH("truncate", '\0', truncate, "with --seek or -k: cut TARGET after the slice"),
     SWITCH("no-clobber", 'n', no_clobber, "fail if TARGET exists"),
     SWITCH("resume", '\0', resume, "go on where a copy into TARGET was interrupted"),
     SWITCH("atomic", '\0', atomic, "TARGET shows its old bytes or all the new ones"),
@@ -756,6 +757,7 @@ void zs_options_init(struct zs_options *options)
         .target_path = "-",
         .source_name = "standard input",
         .target_name = "standard output",
+        .target_flags = O_EXCL,
         .selection = {.record_bytes = 1, .field = {.length_bytes = 1}, .align_bytes = 1},
     };
 }

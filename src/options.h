@@ -77,9 +77,9 @@ struct zs_options {
     bool verbose;
 
     /* What only the operands of dd ask for. */
-    int source_flags;     /* for open(2), besides O_RDONLY */
-    int target_flags;     /* likewise */
-    bool shares_device;   /* a block device that is in use may be written to */
+    int source_flags; /* for open(2), besides O_RDONLY */
+    int target_flags; /* likewise; with O_EXCL, a block device that is in use is refused */
+    bool cut_before;  /* with `seek`: TARGET ends where the slice begins, before it is written */
     bool allows_past_end; /* an offset beyond the end of a stream gives nothing, and no error */
     const struct zs_blocks *blocks; /* it is copied block by block; NULL: as is fastest */
 

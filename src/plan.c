@@ -218,6 +218,7 @@ static int place_at(const struct planning *p)
         return refuse_target(p, "--truncate", 0, "a block device cannot be cut");
     p->plan->placement = ZS_PLACE_AT;
     p->plan->cut_after = p->options->truncate;
+    p->plan->cut_before = p->options->cut_before;
     p->plan->shared = p->options->keep_offset;
     return 0;
 }
@@ -247,7 +248,6 @@ static int place(const struct planning *p)
     bool inherited = p->options->target_path[0] == '-' && p->options->target_path[1] == '\0';
 
     p->plan->must_create = p->options->no_clobber;
-    p->plan->target_flags = p->options->target_flags;
     p->plan->atomic = p->options->atomic;
     p->plan->verify = p->options->verify;
     p->plan->sync = p->options->sync || p->options->verify;
@@ -774,10 +774,11 @@ int zs_plan_make(const struct zs_options *options, const struct zs_facts *source
 
     *plan = (struct zs_plan){.options = options};
     if (check_ends(&p) < 0 || place(&p) < 0 || resolve_ranges(&p) < 0 || place_parts(&p) < 0 ||
-        check_same_file(&p) < 0 || check_in_place(&p) < 0 || share_blocks(&p) < 0 ||
-        keep_holes(&p) < 0 || choose_engines(&p) < 0)
+        check_same_file(&p) < 0 || check_in_place(&p) < 0)
         return -1;
-    return 0;
+    if (options->blocks) /* no engine copies those */
+        return 0;
+    return share_blocks(&p) < 0 || keep_holes(&p) < 0 || choose_engines(&p) < 0 ? -1 : 0;
 }
 
 int zs_plan_remake(struct zs_plan *plan, const struct zs_facts *source,

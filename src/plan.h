@@ -69,12 +69,12 @@ struct zs_plan {
     bool shared;              /* other processes may write to the target at the same time */
     bool scattered;           /* its bytes do not lie together in the target */
     bool must_create;         /* the target may not exist */
-    int target_flags;         /* for open(2), besides what the plan needs */
     bool atomic;              /* a file of its own takes the target's place in the end */
     uint64_t resumed_bytes;   /* of the slice, that the target has already */
     bool verify;              /* what is in the target then is compared with the source */
     bool digest_fed;          /* the digest is made of the bytes as they pass through `buffer` */
     bool cut_after;           /* the target ends behind the slice */
+    bool cut_before;          /* it is cut, or made longer, to where the slice begins */
     bool sync;                /* at the end everything is on the device */
     bool no_cache;            /* the page cache of both ends is given back */
     bool shares;              /* some part is shareable: whether the files can, only trying tells */

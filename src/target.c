@@ -35,9 +35,9 @@ static int failed(const struct zs_target *target, const char *operation, int cod
     return zs_error_set(error, ZS_ERROR_TRANSFER, target->name, operation, code, NULL);
 }
 
-static int examine_block_device(struct zs_target *target, bool exclusive, struct zs_error *error)
+static int examine_block_device(struct zs_target *target, int flags, struct zs_error *error)
 {
-    target->fd = zs_sys_open(target->path, O_WRONLY | (exclusive ? O_EXCL : 0), 0);
+    target->fd = zs_sys_open(target->path, O_WRONLY | flags, 0);
     if (target->fd < 0)
         return refused(target, "opening", -target->fd,
                        target->fd == -EBUSY ? "it is mounted or otherwise in use" : NULL, error);
@@ -69,10 +69,10 @@ static int open_connection(struct zs_target *target, struct zs_error *error)
                         reason ? 0 : -target->fd, reason ? "%s" : NULL, reason);
 }
 
-int zs_target_examine(struct zs_target *target, const char *path, const char *name, bool exclusive,
+int zs_target_examine(struct zs_target *target, const char *path, const char *name, int flags,
                       struct zs_error *error)
 {
-    *target = (struct zs_target){.path = path, .name = name, .fd = -1};
+    *target = (struct zs_target){.path = path, .name = name, .fd = -1, .flags = flags & ~O_EXCL};
 
     if (strcmp(path, "-") == 0) {
         target->inherited = true;
@@ -88,7 +88,7 @@ int zs_target_examine(struct zs_target *target, const char *path, const char *na
     if (examined < 0)
         return refused(target, "examining", -examined, NULL, error);
     if (target->facts.kind == ZS_KIND_BLOCK)
-        return examine_block_device(target, exclusive, error);
+        return examine_block_device(target, flags, error);
     return 0;
 }
 
@@ -121,9 +121,9 @@ static int create_file(const char *path, int access, bool follow, char **created
 }
 
 /* Only who compares what is there needs to read it. */
-static int access_of(const struct zs_plan *plan)
+static int access_of(const struct zs_target *target, const struct zs_plan *plan)
 {
-    return plan->target_flags | (plan->verify || plan->resumed_bytes > 0 ? O_RDWR : O_WRONLY) |
+    return target->flags | (plan->verify || plan->resumed_bytes > 0 ? O_RDWR : O_WRONLY) |
            (plan->placement == ZS_PLACE_APPEND ? O_APPEND : 0);
 }
 
@@ -131,7 +131,7 @@ static int access_of(const struct zs_plan *plan)
 static int join(struct zs_target *target, const struct zs_plan *plan, struct zs_error *error)
 {
     target->joined = true;
-    target->fd = zs_sys_open(target->path, access_of(plan), 0);
+    target->fd = zs_sys_open(target->path, access_of(target, plan), 0);
     int result = target->fd < 0 ? target->fd : zs_facts_of_descriptor(target->fd, &target->facts);
     if (result < 0)
         return refused(target, "opening", -result, NULL, error);
@@ -142,9 +142,9 @@ static int join(struct zs_target *target, const struct zs_plan *plan, struct zs_
 
 static int open_new(struct zs_target *target, const struct zs_plan *plan, struct zs_error *error)
 {
-    bool follow = !plan->must_create && !(plan->target_flags & O_NOFOLLOW);
+    bool follow = !plan->must_create && !(target->flags & O_NOFOLLOW);
 
-    target->fd = create_file(target->path, access_of(plan), follow, &target->created_path);
+    target->fd = create_file(target->path, access_of(target, plan), follow, &target->created_path);
     if (target->fd == -EEXIST && plan->shared)
         return join(target, plan, error);
     if (target->fd < 0)
@@ -161,7 +161,7 @@ static int open_existing(struct zs_target *target, const struct zs_plan *plan,
     struct stat status;
 
     /* A FIFO that has taken the place of a file is not waited for. */
-    target->fd = zs_sys_open(target->path, access_of(plan) | (regular ? O_NONBLOCK : 0), 0);
+    target->fd = zs_sys_open(target->path, access_of(target, plan) | (regular ? O_NONBLOCK : 0), 0);
     if (target->fd < 0)
         return refused(target, "opening", -target->fd, NULL, error);
     if (fstat(target->fd, &status) < 0)
@@ -290,27 +290,29 @@ static int look_for_space(struct zs_target *target, const struct stat *status, u
 }
 
 /*
- * Empties a file that is to hold the slice only. The space that the slice needs beyond the old
- * bytes is looked for first, so that a full disk is found while they are still there.
+ * Cuts off the old bytes from `end` on; makes a shorter file so long, if the plan wants that. The
+ * space that the slice needs beyond the old bytes is looked for first, so that a full disk is found
+ * while they are still there.
  */
-static int empty(struct zs_target *target, const struct stat *status, const struct zs_plan *plan,
-                 struct zs_error *error)
+static int cut_first(struct zs_target *target, const struct stat *status,
+                     const struct zs_plan *plan, uint64_t end, struct zs_error *error)
 {
     uint64_t size = (uint64_t)status->st_size;
+    uint64_t new_end = end + plan->reserve_bytes;
 
-    if ((plan->looks_for_space ? look_for_space(target, status, size, plan->reserve_bytes, error)
-                               : secure_space(target, size, plan->reserve_bytes, error)) < 0)
+    if ((plan->looks_for_space ? look_for_space(target, status, size, new_end, error)
+                               : secure_space(target, size, new_end, error)) < 0)
         return -1;
     if (zs_signals_attend()) {
         give_back(target);
         return failed(target, "preparing", EINTR, error);
     }
-    int emptied = zs_sys_truncate(target->fd, 0);
-    if (emptied < 0) {
+    int cut = zs_sys_truncate(target->fd, end);
+    if (cut < 0) {
         give_back(target);
-        return failed(target, "truncating", -emptied, error);
+        return failed(target, "truncating", -cut, error);
     }
-    target->emptied = true;
+    target->emptied = size > end;
     return 0;
 }
 
@@ -324,10 +326,10 @@ static int prepare_regular(struct zs_target *target, const struct zs_plan *plan,
     if (!target->created_path && fstat(target->fd, &status) < 0)
         return failed(target, "examining", errno, error);
     uint64_t size = (uint64_t)status.st_size;
-    if (plan->placement == ZS_PLACE_WHOLE && size > 0) {
-        if (empty(target, &status, plan, error) < 0)
+    if ((plan->placement == ZS_PLACE_WHOLE && size > 0) || (plan->cut_before && size != position)) {
+        if (cut_first(target, &status, plan, position, error) < 0)
             return -1;
-        size = 0;
+        size = position;
     }
     /* Not where others may append: giving the space back could cut what they have added by then. */
     if (plan->reserve_bytes == 0 || plan->placement == ZS_PLACE_APPEND)
@@ -359,19 +361,14 @@ int zs_target_prepare(struct zs_target *target, const struct zs_plan *plan, stru
     return regular ? prepare_regular(target, plan, error) : 0;
 }
 
-/*
- * The target ends behind the slice. Where an empty one lies behind its end, it gets longer, unless
- * it lies there only because it does so in the source.
- */
-static int cut(struct zs_target *target, uint64_t end, bool lengthen, struct zs_error *error)
+static int cut(struct zs_target *target, uint64_t end, struct zs_error *error)
 {
     struct stat status;
 
     if (fstat(target->fd, &status) < 0)
         return failed(target, "examining", errno, error);
-    uint64_t size = (uint64_t)status.st_size;
     /* Only if it differs: XFS flushes the file even then (13 ms for 64 MiB, Linux 6.18). */
-    int result = size > end || (size < end && lengthen) ? zs_sys_truncate(target->fd, end) : 0;
+    int result = (uint64_t)status.st_size > end ? zs_sys_truncate(target->fd, end) : 0;
     return result < 0 ? failed(target, "truncating", -result, error) : 0;
 }
 
@@ -434,7 +431,7 @@ int zs_target_settle(struct zs_target *target, const struct zs_plan *plan,
     int result = 0;
 
     if (plan->cut_after)
-        result = cut(target, written->furthest_end, !plan->shared, error);
+        result = cut(target, written->furthest_end, error);
     if (result == 0 && plan->shared)
         result = check_name(target, error);
     leave_behind(target, plan, written);
@@ -502,7 +499,10 @@ static void describe_remains(const struct zs_target *target, const struct zs_pla
                              uint64_t done_bytes, struct zs_error *error)
 {
     if (done_bytes == 0) {
-        if (target->emptied)
+        if (target->emptied && plan->cut_before)
+            zs_error_append(error, "the target was cut at position %llu",
+                            (ull)plan->target_position);
+        else if (target->emptied)
             zs_error_append(error, "the target is empty now");
         else if (target->created_path)
             zs_error_append(error, "the new target stays");

@@ -33,12 +33,13 @@ struct zs_target {
     const char *path; /* "-": standard output; borrowed */
     const char *name; /* for messages; borrowed */
     int fd;           /* -1 if not open */
+    int flags;        /* for open(2), besides what the plan needs */
     bool inherited;
     enum zs_address_kind address; /* it is not a path */
     struct zs_facts facts;        /* from before anything was done to it */
     char *created_path; /* the file made by zs_target_open, symbolic links resolved; else NULL */
     bool joined;        /* another process created it while zs_target_open was about to */
-    bool emptied;       /* it held bytes, and they are gone */
+    bool emptied;       /* it held bytes where the slice is to be and behind, and they are gone */
     struct zs_staged staged;
     bool is_staged;        /* fd is that of a file that takes the target's place in the end */
     uint64_t reserved_end; /* blocks are reserved up to this position; 0: none */
@@ -46,9 +47,10 @@ struct zs_target {
 
 /*
  * Finds out what the target is. Changes nothing; opens only a block device, which has no other way
- * to tell its size; `exclusive`: not one that is mounted or otherwise in use.
+ * to tell its size. flags: for open(2), besides what the plan needs; with O_EXCL a block device
+ * that is mounted or otherwise in use is refused.
  */
-int zs_target_examine(struct zs_target *target, const char *path, const char *name, bool exclusive,
+int zs_target_examine(struct zs_target *target, const char *path, const char *name, int flags,
                       struct zs_error *error);
 
 /*

@@ -40,8 +40,12 @@ struct run {
     struct zs_holes holes;        /* made in the target */
     struct zs_digest *digest;     /* NULL: none is wanted */
     struct zs_checksum *checksum; /* what makes it, if that is not `buffer` */
-    uint64_t received;            /* where what was received into it ends, counted likewise */
-    bool ended; /* the source has, at this offset, before the last part was complete */
+    struct zs_blocks_run *blocks; /* copies block by block; NULL: the engines do */
+    struct zs_blocks_ends ends;
+    struct zs_blocks_done blocks_done;
+    uint64_t received; /* where what was received into it ends, counted likewise */
+    bool ended;        /* the source has, at this offset, before the last part was complete */
+    bool past_end;     /* and even before the first one's offset, which is allowed */
     uint64_t end_offset;
     struct zs_written written;
 };
@@ -225,7 +229,8 @@ static int approach(struct run *run, const struct zs_part *part)
         return 0;
     if (!run->plan->options->allows_past_end)
         return too_short(run->source, offset, run->error);
-    run->stats->past_end = run->ended = true;
+    run->past_end = run->ended = true;
+    run->stats->past_end = true;
     run->end_offset = run->source_offset;
     return 0;
 }
@@ -646,7 +651,7 @@ static int copy_held_back(struct run *run, const struct zs_part *part)
 /* A part of a source that has ended already: it may begin at the end, but not behind it. */
 static int copy_nothing(struct run *run, const struct zs_part *part)
 {
-    if (run->stats->past_end)
+    if (run->past_end)
         return 0;
     if (part->range.record_start > run->end_offset)
         return too_short(run->source, part->range.record_start, run->error);
@@ -684,29 +689,35 @@ static int copy_parts(struct run *run)
     return 0;
 }
 
-/* What dd's operands want to be read and written in blocks of their sizes. */
-static int copy_blocks(struct run *run)
+/* What dd's operands want to be read and written in blocks of their sizes, up to the first byte. */
+static int approach_blocks(struct run *run)
 {
     const struct zs_part *part = &run->plan->parts[0];
     const struct zs_facts *facts = &run->source->facts;
     bool own = zs_facts_same_file(facts, &run->target->facts);
-    struct zs_blocks_ends ends = {.source_fd = run->source->fd,
-                                  .target_fd = run->target->fd,
-                                  .source_name = run->source->name,
-                                  .target_name = run->target->name,
-                                  .most_bytes = own ? part->range.length_bytes : UINT64_MAX};
-    struct zs_blocks_done done = {0};
-    int result = 0;
+    int moved = 0;
 
+    run->ends = (struct zs_blocks_ends){.source_fd = run->source->fd,
+                                        .target_fd = run->target->fd,
+                                        .source_name = run->source->name,
+                                        .target_name = run->target->name,
+                                        .most_bytes = own ? part->range.length_bytes : UINT64_MAX};
     if (facts->sized && facts->position != part->source_position)
-        result = zs_sys_seek(run->source->fd, part->source_position);
-    if (result < 0)
-        return zs_error_set(run->error, ZS_ERROR_TRANSFER, run->source->name, "seeking", -result,
+        moved = zs_sys_seek(run->source->fd, part->source_position);
+    if (moved < 0)
+        return zs_error_set(run->error, ZS_ERROR_REFUSED, run->source->name, "seeking", -moved,
                             NULL);
-    result = zs_blocks_copy(run->plan->options->blocks, &ends, run->stats, &done, run->error);
-    run->source_offset = part->range.start + done.used_bytes;
-    run->written.done_bytes = done.written_bytes;
-    reach(run, part->target_position + done.written_bytes);
+    return zs_blocks_begin(&run->blocks, run->plan->options->blocks, &run->ends, run->stats,
+                           &run->blocks_done, run->error);
+}
+
+static int copy_blocks(struct run *run)
+{
+    const struct zs_part *part = &run->plan->parts[0];
+    int result = zs_blocks_copy(run->blocks, run->error);
+
+    run->written.done_bytes = run->blocks_done.written_bytes;
+    reach(run, part->target_position + run->blocks_done.written_bytes);
     return result;
 }
 
@@ -856,7 +867,8 @@ static void give_up(struct run *run, uint64_t *done_bytes)
 static int prepare(struct run *run)
 {
     return zs_target_open(run->target, run->plan, run->error) < 0 || check_resumed(run) < 0 ||
-                   approach_slice(run) < 0 || try_forced_engine(run) < 0 || try_sharing(run) < 0 ||
+                   (run->plan->options->blocks ? approach_blocks : approach_slice)(run) < 0 ||
+                   try_forced_engine(run) < 0 || try_sharing(run) < 0 ||
                    zs_target_prepare(run->target, run->plan, run->error) < 0
                ? -1
                : 0;
@@ -878,6 +890,7 @@ int zs_transfer(struct zs_plan *plan, struct zs_source *source, struct zs_target
 
     *done_bytes = 0;
     if (prepare(&run) < 0) {
+        zs_blocks_end(run.blocks);
         zs_target_abandon(target, plan, &run.written, error);
         zs_spool_close(&run.spool);
         return -1;
@@ -886,12 +899,12 @@ int zs_transfer(struct zs_plan *plan, struct zs_source *source, struct zs_target
     set_up_behind(&run);
     if (plan->makes_holes)
         set_up_holes(&run);
-    int result = start_checksum(&run) < 0 ||
-                         (plan->options->blocks ? copy_blocks : copy_parts)(&run) < 0 ||
+    int result = start_checksum(&run) < 0 || (run.blocks ? copy_blocks : copy_parts)(&run) < 0 ||
                          settle(&run) < 0
                      ? -1
                      : 0;
     zs_checksum_cancel(run.checksum);
+    zs_blocks_end(run.blocks);
     *done_bytes = run.written.done_bytes;
     if (result == 0) {
         result = zs_target_finish(target, plan, error);
@@ -900,7 +913,9 @@ int zs_transfer(struct zs_plan *plan, struct zs_source *source, struct zs_target
     }
     zs_spool_close(&run.spool);
 
-    if (zs_source_leave(source, source->facts.position + run.source_offset, error) < 0)
+    /* What was read block by block has left it where it should be. */
+    if (!plan->options->blocks &&
+        zs_source_leave(source, source->facts.position + run.source_offset, error) < 0)
         result = -1;
     return result;
 }

@@ -727,8 +727,6 @@ class Expected:
             end = self.position() + len(joined)
         if op.truncate and not self.short:
             del old[end:]
-            if op.place != "keep":
-                old.extend(bytes(end - len(old)))
         self.content = bytes(old)
         if self.short and not joined and op.old is None:
             self.content = None

@@ -126,7 +126,7 @@ class Case:
         unsure = "seek_bytes" if not any(word in ("obs=1", "bs=1") for word in self.words) else None
         names = [name for name in ("append", "seek_bytes", "nocache", "noatime", "nofollow", "noctty", "sync", "dsync")
                  if rng.random() < 0.07 and not (name == "append" and (self.target == "itself" or sparse)) and
-                 name != unsure]
+                 name != unsure and not (name in ("sync", "dsync") and len(self.data) > 1024)]  # takes long
         if names:
             self.words.append("oflag=" + ",".join(names))
 

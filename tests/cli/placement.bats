@@ -170,19 +170,6 @@ expect_content() {
     expect_same expected out
 }
 
-@test "--seek --truncate with an empty slice sets the target's length" {
-    printf 0123456789 >in
-    "$ZSLICE" --seek 1G --truncate --length 0 in out
-    [ "$(stat --format '%s %b' out)" = "1073741824 0" ]
-    "$ZSLICE" --seek 5 --truncate --length 0 in out
-    [ "$(stat --format %s out)" -eq 5 ]
-    "$ZSLICE" --seek 10 --length 0 in out
-    [ "$(stat --format %s out)" -eq 5 ]
-    # Where the source has its empty slice is no place in the target.
-    "$ZSLICE" --keep-offset --truncate -o 10 in out
-    [ "$(stat --format %s out)" -eq 5 ]
-}
-
 @test "standard output is never truncated" {
     printf 0123 >in
     printf ABCDEFGH >out

@@ -481,8 +481,6 @@ class Expected:
             end = case.at + len(written)
         if case.truncate and status == 0:
             del old[end:]
-            if case.place != "keep":
-                old.extend(bytes(end - len(old)))
         return bytes(old)
 
 

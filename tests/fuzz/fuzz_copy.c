@@ -432,7 +432,7 @@ static void run(struct copy *copy)
 
     int result = zs_source_open(&source, copy->source_path, copy->source_path, 0, &error);
     if (result == 0)
-        result = zs_target_examine(&target, copy->target_path, copy->target_path, true, &error);
+        result = zs_target_examine(&target, copy->target_path, copy->target_path, O_EXCL, &error);
     if (result == 0)
         result = zs_plan_make(&copy->options, &source.facts, &target.facts, &plan, &error);
     if (result == 0 && copy->options.digest != ZS_DIGEST_NONE)

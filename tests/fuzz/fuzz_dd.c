@@ -82,7 +82,7 @@ static void fit(struct zs_dd *dd, struct zs_options *options, struct input *inpu
     if (options->blocks)
         check_blocks(options->blocks);
     require(!options->append || !options->has_seek, "two places to go to");
-    require(!options->truncate || options->has_seek, "a cut of nothing");
+    require(!options->cut_before || options->has_seek, "a cut of nothing");
     if (zs_plan_make(options, &source, &target, &plan, &error) < 0) {
         check_refusal(&error);
         require(error.kind != ZS_ERROR_SHORT, "dd does not mind what is not there");

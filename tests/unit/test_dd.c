@@ -605,7 +605,7 @@ START_TEST(operands_are_understood)
                "standard input");
     expect_end(parsed.options.target_path, parsed.options.target_name, accepted[_i].expected.output,
                "standard output");
-    ck_assert(parsed.options.shares_device);
+    ck_assert(!(parsed.options.target_flags & O_EXCL));
     ck_assert_ptr_null(parsed.options.blocks);
     ck_assert_uint_eq(parsed.options.selection.record_bytes, 1);
     for (int i = 1; i < parsed.argc; i++)
@@ -1031,17 +1031,17 @@ static const struct {
     {{"of=out", "conv=notrunc"}, {PIPE(1)}, {REGULAR(9, 2)}, {SEEK(0)}, NOTHING},
     {{"of=out", "conv=notrunc"}, {PIPE(1)}, {ABSENT}, {SEEK(0)}, NOTHING},
     {{"of=out", "seek=3"}, {PIPE(1)}, {REGULAR(9, 2)},
-     {SEEK(1536), .truncate = true}, NOTHING},
-    {{"of=out", "seek=3"}, {PIPE(1)}, {ABSENT}, {SEEK(1536), .truncate = true}, NOTHING},
+     {SEEK(1536), .cut_before = true}, NOTHING},
+    {{"of=out", "seek=3"}, {PIPE(1)}, {ABSENT}, {SEEK(1536), .cut_before = true}, NOTHING},
     {{"of=out", "seek=3", "obs=7", "ibs=5"}, {PIPE(1)}, {REGULAR(9, 2)},
-     {SEEK(21), .truncate = true}, NOTHING},
+     {SEEK(21), .cut_before = true}, NOTHING},
     {{"of=out", "seek=3B", "bs=7"}, {PIPE(1)}, {REGULAR(9, 2)},
-     {SEEK(3), .truncate = true}, NOTHING},
+     {SEEK(3), .cut_before = true}, NOTHING},
     {{"of=out", "seek=3", "conv=notrunc"}, {PIPE(1)}, {REGULAR(9, 2)}, {SEEK(1536)}, NOTHING},
     {{"of=out", "seek=9223372036854775807B"}, {PIPE(1)}, {REGULAR(9, 2)},
-     {SEEK(INT64_MAX), .truncate = true}, NOTHING},
+     {SEEK(INT64_MAX), .cut_before = true}, NOTHING},
     {{"of=out", "seek=9223372036854775807", "obs=1"}, {PIPE(1)}, {ABSENT},
-     {SEEK(INT64_MAX), .truncate = true}, NOTHING},
+     {SEEK(INT64_MAX), .cut_before = true}, NOTHING},
     /* of a device nothing is cut */
     {{"of=out"}, {PIPE(1)}, {BLOCK(99, 2)}, {SEEK(0)}, NOTHING},
     {{"of=out", "seek=3"}, {PIPE(1)}, {BLOCK(99, 2)}, {SEEK(1536)}, NOTHING},
@@ -1068,9 +1068,9 @@ static const struct {
     {{"of=out", "oflag=append"}, {PIPE(1)}, {REGULAR(0, 2)}, {.append = false}, NOTHING},
     {{"of=out", "oflag=append"}, {PIPE(1)}, {ABSENT}, {.append = false}, NOTHING},
     {{"of=out", "oflag=append", "seek=8B"}, {PIPE(1)}, {REGULAR(9, 2)},
-     {SEEK(8), .truncate = true}, EMPTIED},
+     {SEEK(8), .cut_before = true}, EMPTIED},
     {{"of=out", "oflag=append", "seek=9B"}, {PIPE(1)}, {REGULAR(9, 2)},
-     {SEEK(9), .truncate = true}, NOTHING},
+     {SEEK(9), .cut_before = true}, NOTHING},
     {{"of=out", "oflag=append"}, {PIPE(1)}, {BLOCK(0, 2)}, {SEEK(0)}, NOTHING},
     /* whether there is one */
     {{"of=out", "conv=excl"}, {PIPE(1)}, {ABSENT}, {.no_clobber = true}, NOTHING},
@@ -1094,20 +1094,20 @@ static const struct {
     {{"of=out", "conv=sparse"}, {PIPE(1)}, {REGULAR(9, 2)},
      {.sparse = ZS_SPARSE_ALWAYS}, NOTHING},
     {{"of=out", "conv=sparse", "seek=1"}, {PIPE(1)}, {ABSENT},
-     {.sparse = ZS_SPARSE_ALWAYS, SEEK(512), .truncate = true}, NOTHING},
+     {.sparse = ZS_SPARSE_ALWAYS, SEEK(512), .cut_before = true}, NOTHING},
     /* a folder is refused later, as every folder is */
     {{"if=in", "iflag=directory"}, {DIRECTORY}, {PIPE(2)}, {.append = false}, NOTHING},
     /* a file that is its own target, where none of it is lost */
     {{"if=f", "of=f", "bs=1", "count=3", "seek=3"}, {REGULAR(9, 1)}, {REGULAR(9, 1)},
-     {LENGTH(3), SEEK(3), .truncate = true}, NOTHING},
+     {LENGTH(3), SEEK(3), .cut_before = true}, NOTHING},
     {{"if=f", "of=f", "bs=1", "skip=2", "count=3", "seek=5"}, {REGULAR(9, 1)}, {REGULAR(9, 1)},
-     {OFFSET(2), LENGTH(3), SEEK(5), .truncate = true}, NOTHING},
+     {OFFSET(2), LENGTH(3), SEEK(5), .cut_before = true}, NOTHING},
     {{"of=f", "bs=1", "count=2", "seek=5"}, {REGULAR(9, 1), STANDS(3)}, {REGULAR(9, 1)},
-     {LENGTH(2), SEEK(5), .truncate = true}, NOTHING},
+     {LENGTH(2), SEEK(5), .cut_before = true}, NOTHING},
     {{"if=f", "of=f", "bs=1", "seek=9"}, {REGULAR(9, 1)}, {REGULAR(9, 1)},
-     {SEEK(9), .truncate = true}, NOTHING},
+     {SEEK(9), .cut_before = true}, NOTHING},
     {{"if=f", "of=f", "bs=1", "count=99", "seek=9"}, {REGULAR(9, 1)}, {REGULAR(9, 1)},
-     {LENGTH(99), SEEK(9), .truncate = true}, NOTHING},
+     {LENGTH(99), SEEK(9), .cut_before = true}, NOTHING},
     {{"if=f", "of=f", "conv=notrunc", "oflag=append"}, {REGULAR(9, 1)}, {REGULAR(9, 1)},
      {.append = true}, NOTHING},
     {{"if=f", "bs=1", "count=3"}, {REGULAR(9, 1)}, {REGULAR(9, 1), STANDS(3)},
@@ -1139,7 +1139,7 @@ START_TEST(operands_become_a_slice_and_its_place)
         ck_assert_uint_eq(options->seek.distance_bytes, expected->seek.distance_bytes);
     ck_assert(!options->seek.from_end);
     ck_assert_int_eq(options->append, expected->append);
-    ck_assert_int_eq(options->truncate, expected->truncate);
+    ck_assert_int_eq(options->cut_before, expected->cut_before);
     ck_assert_int_eq(options->no_clobber, expected->no_clobber);
     ck_assert_int_eq(options->sync, expected->sync);
     ck_assert_int_eq(options->no_cache, expected->no_cache);
@@ -1425,11 +1425,11 @@ static const struct {
      {SIZES(512, 512), ALL, .target_flags = O_APPEND}, {.sync = false}},
     {{"of=out", "conv=sparse,sync,notrunc", "oflag=append"}, {PIPE(1)}, {REGULAR(9, 2)},
      {SIZES(512, 512), ALL, .padded = true}, {.append = true}},
-    /* old bytes that are cut off in the end would show through */
+    /* old bytes are cut off first */
     {{"of=out", "conv=sparse,sync", "seek=8B"}, {PIPE(1)}, {REGULAR(9, 2)},
-     {SIZES(512, 512), ALL, .padded = true}, {SEEK(8), .truncate = true}},
+     {SIZES(512, 512), ALL, .padded = true, .leaves_zeros = true}, {SEEK(8), .cut_before = true}},
     {{"of=out", "conv=sparse,sync", "seek=9B"}, {PIPE(1)}, {REGULAR(9, 2)},
-     {SIZES(512, 512), ALL, .padded = true, .leaves_zeros = true}, {SEEK(9), .truncate = true}},
+     {SIZES(512, 512), ALL, .padded = true, .leaves_zeros = true}, {SEEK(9), .cut_before = true}},
     {{"of=out", "conv=sparse,notrunc", "seek=8B"}, {PIPE(1)}, {REGULAR(9, 2)},
      {SIZES(512, 512), ALL, .leaves_zeros = true}, {SEEK(8)}},
     /* what short blocks are warned of: where bs= and a count let them lose bytes */
@@ -1485,7 +1485,7 @@ START_TEST(blocks_are_what_the_operands_want)
     if (expected->has_seek)
         ck_assert_uint_eq(options->seek.distance_bytes, expected->seek.distance_bytes);
     ck_assert_int_eq(options->append, expected->append);
-    ck_assert_int_eq(options->truncate, expected->truncate);
+    ck_assert_int_eq(options->cut_before, expected->cut_before);
     end(&parsed);
 }
 END_TEST

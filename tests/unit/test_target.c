@@ -29,7 +29,7 @@ static void no_error(void)
 
 static void examine(struct zs_target *target, const char *path)
 {
-    ck_assert_int_eq(zs_target_examine(target, path, path, true, &error), 0);
+    ck_assert_int_eq(zs_target_examine(target, path, path, O_EXCL, &error), 0);
 }
 
 /* Up to where the engines begin. */
@@ -123,7 +123,7 @@ START_TEST(a_path_that_cannot_be_examined_is_refused)
     struct zs_target target;
 
     make_file("file", "", 0);
-    ck_assert_int_eq(zs_target_examine(&target, "file/below", "file/below", true, &error), -1);
+    ck_assert_int_eq(zs_target_examine(&target, "file/below", "file/below", O_EXCL, &error), -1);
     expect_refused("examining", ENOTDIR);
     ck_assert_str_eq(error.object, "file/below");
     zs_target_free(&target);
@@ -136,7 +136,7 @@ START_TEST(a_loop_of_links_is_refused)
 
     ck_assert_int_eq(symlink("b", "a"), 0);
     ck_assert_int_eq(symlink("a", "b"), 0);
-    ck_assert_int_eq(zs_target_examine(&target, "a", "a", true, &error), -1);
+    ck_assert_int_eq(zs_target_examine(&target, "a", "a", O_EXCL, &error), -1);
     expect_refused("examining", ELOOP);
     zs_target_free(&target);
 }
@@ -461,30 +461,40 @@ START_TEST(cutting_behind_an_empty_slice_cuts_at_its_position)
 }
 END_TEST
 
-START_TEST(an_empty_slice_behind_the_end_sets_the_length)
+START_TEST(cutting_never_lengthens)
 {
     struct zs_target target;
     struct zs_plan plan = at(9);
     plan.cut_after = true;
-
-    make_file("out", "01234", 5);
-    begin(&target, "out", &plan);
-    finish(&target, &plan, 0);
-    expect_file("out", "01234\0\0\0\0", 9);
-}
-END_TEST
-
-START_TEST(cutting_does_not_lengthen_what_others_write_to)
-{
-    struct zs_target target;
-    struct zs_plan plan = at(9);
-    plan.cut_after = true;
-    plan.shared = true;
 
     make_file("out", "01234", 5);
     begin(&target, "out", &plan);
     finish(&target, &plan, 0);
     expect_file("out", "01234", 5);
+}
+END_TEST
+
+START_TEST(a_cut_before_sets_the_length_at_once)
+{
+    struct zs_target target;
+    struct zs_plan plan = at(9);
+    plan.cut_before = true;
+
+    make_file("out", "01234", 5);
+    begin(&target, "out", &plan);
+    expect_file("out", "01234\0\0\0\0", 9);
+    ck_assert(!target.emptied);
+    finish(&target, &plan, 0);
+    expect_file("out", "01234\0\0\0\0", 9);
+
+    plan = at(2);
+    plan.cut_before = true;
+    begin(&target, "out", &plan);
+    expect_file("out", "01", 2);
+    ck_assert(target.emptied);
+    write_all(target.fd, "x", 1);
+    finish(&target, &plan, 1);
+    expect_file("out", "01x", 3);
 }
 END_TEST
 
@@ -956,7 +966,7 @@ START_TEST(standard_output_that_is_closed_is_refused)
 
     replace_stdout(STDERR_FILENO);
     (void)close(STDOUT_FILENO);
-    int result = zs_target_examine(&target, "-", "standard output", true, &error);
+    int result = zs_target_examine(&target, "-", "standard output", O_EXCL, &error);
     zs_target_free(&target);
     restore_stdout();
     ck_assert_int_eq(result, -1);
@@ -1352,8 +1362,8 @@ static void add_writing(Suite *suite)
     tcase_add_checked_fixture(finishing, no_error, leave_scratch_folder);
     tcase_add_test(finishing, the_file_is_cut_behind_the_slice);
     tcase_add_test(finishing, cutting_behind_an_empty_slice_cuts_at_its_position);
-    tcase_add_test(finishing, an_empty_slice_behind_the_end_sets_the_length);
-    tcase_add_test(finishing, cutting_does_not_lengthen_what_others_write_to);
+    tcase_add_test(finishing, cutting_never_lengthens);
+    tcase_add_test(finishing, a_cut_before_sets_the_length_at_once);
     tcase_add_test(finishing, without_a_cut_the_rest_stays);
     tcase_add_test(finishing, a_cut_that_fails_is_reported_and_the_file_is_closed);
 

@@ -62,7 +62,7 @@ static int transfer(struct run *run, int source_fd)
     ck_assert_int_eq(zs_facts_of_descriptor(source_fd, &run->source.facts), 0);
     if (run->forget_filesystem)
         run->source.facts.filesystem = 0;
-    ck_assert_int_eq(zs_target_examine(&run->target, "out", "out", true, &run->error), 0);
+    ck_assert_int_eq(zs_target_examine(&run->target, "out", "out", O_EXCL, &run->error), 0);
     int result =
         zs_plan_make(options, &run->source.facts, &run->target.facts, &run->plan, &run->error);
     if (result == 0)
