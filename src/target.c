@@ -298,10 +298,11 @@ static int cut_first(struct zs_target *target, const struct stat *status,
                      const struct zs_plan *plan, uint64_t end, struct zs_error *error)
 {
     uint64_t size = (uint64_t)status->st_size;
+    uint64_t start = size > end ? size : end;
     uint64_t new_end = end + plan->reserve_bytes;
 
-    if ((plan->looks_for_space ? look_for_space(target, status, size, new_end, error)
-                               : secure_space(target, size, new_end, error)) < 0)
+    if ((plan->looks_for_space ? look_for_space(target, status, start, new_end, error)
+                               : secure_space(target, start, new_end, error)) < 0)
         return -1;
     if (zs_signals_attend()) {
         give_back(target);
