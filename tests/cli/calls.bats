@@ -70,3 +70,13 @@ few_calls() {
     calls -o 1000 -l 100 in out
     [ "$calls" -le "$small" ]
 }
+
+@test "zdd: the bytes stay in the kernel, whatever bs= is" {
+    random_file in 3000000
+    strace -qq -f -o log "$(dirname "$ZSLICE")/zdd" if=in of=out bs=512 count=5000 skip=3 2>err
+    cmp <(tail -c +1537 in | head -c 2560000) out
+    grep -qx "5000+0 records in" err
+    # Reads are those of the loader and of one byte that tells what a file is.
+    [ "$(grep -cE '\b(read|pread64)\(' log)" -lt 10 ]
+    [ "$(wc -l <log)" -lt 100 ]
+}

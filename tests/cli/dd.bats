@@ -428,16 +428,6 @@ PYTHON
     [ ! -s err ]
 }
 
-@test "the bytes stay in the kernel, whatever bs= is" {
-    random_file in 3000000
-    strace -qq -f -o log "$ZDD" if=in of=out bs=512 count=5000 skip=3 2>err
-    cmp <(tail -c +1537 in | head -c 2560000) out
-    grep -qx "5000+0 records in" err
-    # Reads are those of the loader and of one byte that tells what a file is.
-    [ "$(grep -cE '\b(read|pread64)\(' log)" -lt 10 ]
-    [ "$(wc -l <log)" -lt 100 ]
-}
-
 @test "standard descriptors that are closed" {
     local status=0
     printf abc >in
