@@ -312,10 +312,10 @@ START_TEST(blocks_that_are_read_fill_those_that_are_written)
     for (uint64_t in = 1; in <= 9; in++) {
         for (uint64_t out = 1; out <= 9; out++) {
             struct zs_blocks blocks = {SIZES(in, out)};
-            int source = scratch_file(text, length), target = new_file();
+            int source = scratch_file(text, (size_t)length), target = new_file();
             begin_test();
             ck_assert_int_eq(copy(&blocks, source, target), 0);
-            expect_content(target, text, length);
+            expect_content(target, text, (size_t)length);
             expect_counts(length / in, length % in > 0, length / out, length % out > 0);
             expect_done(length, length);
             ck_assert_int_eq(writes.count, (int)((length + out - 1) / out));
@@ -503,7 +503,7 @@ START_TEST(a_source_gives_no_more_than_it_had)
         int target = new_file();
         begin_test();
         ck_assert_int_eq(copy_most(&blocks, text_file(text), target, most), 0);
-        expect_content(target, text, length);
+        expect_content(target, text, (size_t)length);
         expect_counts(length / 4, length % 4 > 0, length / 4, length % 4 > 0);
         (void)close(target);
     }
