@@ -63,11 +63,16 @@ static int check_unchanged(const struct work *work, bool touched)
 static int refuse_unaligned(const struct work *work, uint64_t block_bytes)
 {
     uint64_t lower = work->start / block_bytes * block_bytes;
+    uint64_t upper = lower + block_bytes;
 
+    if (upper <= work->size_bytes)
+        return zs_error_set(work->error, ZS_ERROR_REFUSED, work->name, "--in-place=collapse", 0,
+                            "only whole blocks of %llu bytes can be taken out: the offset %llu "
+                            "would do, or %llu; auto takes any",
+                            (ull)block_bytes, (ull)lower, (ull)upper);
     return zs_error_set(work->error, ZS_ERROR_REFUSED, work->name, "--in-place=collapse", 0,
-                        "only whole blocks of %llu bytes can be taken out: the offset %llu would "
-                        "do, or %llu",
-                        (ull)block_bytes, (ull)lower, (ull)(lower + block_bytes));
+                        "only whole blocks of %llu bytes can be taken out; auto takes any offset",
+                        (ull)block_bytes);
 }
 
 /* Whether an errno says that the file system cannot do it in this way. */

@@ -35,6 +35,19 @@ static void free_tcp(struct tcp_address *address)
 
 static const char wants_port[] = "it must be tcp://HOST:PORT, with an IPv6 address in brackets";
 
+static const char wants_number[] = "the port must be 1 to 65535, or the name of a service";
+
+/* getaddrinfo(3) takes a number modulo 2^16, and so would connect to another port. */
+static bool is_port(const char *text)
+{
+    size_t digits = strspn(text, "0123456789");
+
+    if (text[digits] != '\0')
+        return digits == 0 && text[0] != '-' && text[0] != '+' && text[0] != ' ';
+    unsigned long number = strtoul(text, NULL, 10); /* ULONG_MAX, if it is too large */
+    return number >= 1 && number <= 65535;
+}
+
 /* NULL, or what is wrong. */
 static const char *parse_tcp(const char *text, struct tcp_address *address)
 {
@@ -54,6 +67,8 @@ static const char *parse_tcp(const char *text, struct tcp_address *address)
     }
     if (length == 0 || colon[1] == '\0' || strpbrk(colon + 1, "/?#@:"))
         return wants_port;
+    if (!is_port(colon + 1))
+        return wants_number;
     address->host = strndup(host, length);
     address->port = strdup(colon + 1);
     if (!address->host || !address->port) {

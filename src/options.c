@@ -523,12 +523,15 @@ static void print_information(poptContext context, int option, enum zs_action *a
                               struct zs_error *error)
 {
     *action = ZS_ACTION_DONE;
-    if (option == OPTION_HELP)
+    if (option == OPTION_HELP) {
         poptPrintHelp(context, stdout, 0);
-    else if (option == OPTION_USAGE)
+        (void)puts("SIZE, POS: 4096, 64K, 10MB, 8s (sectors), 0x1f. TARGET: or tcp://HOST:PORT,\n"
+                   "unix:///PATH. Exit status: 0 all is there, 1 I/O, 2 refused, 3 too short.");
+    } else if (option == OPTION_USAGE) {
         poptPrintUsage(context, stdout, 0);
-    else
+    } else {
         (void)puts("zslice " ZSLICE_VERSION);
+    }
 
     errno = 0;
     bool failed = ferror(stdout) != 0;
@@ -712,6 +715,8 @@ static int check_combinations(const struct parser *parser, const struct zs_optio
         return usage_error(error, "--report",
                            "there is nothing to report without --digest or "
                            "--stats");
+    if (options->report_path && options->explain)
+        return usage_error(error, "--report", "it cannot be combined with --explain");
     if (options->append && options->verify)
         return usage_error(error, "--verify",
                            "it cannot be combined with --append, as others may append meanwhile");

@@ -17,6 +17,9 @@ int zs_source_open(struct zs_source *source, const char *path, const char *name,
     if (strcmp(path, "-") != 0) {
         source->inherited = false;
         source->fd = zs_sys_open(path, O_RDONLY | flags, 0);
+        if (source->fd == -ENOENT && strstr(path, "://"))
+            return zs_error_set(error, ZS_ERROR_REFUSED, name, "opening", ENOENT,
+                                "only TARGET can be an address");
         if (source->fd < 0)
             return zs_error_set(error, ZS_ERROR_REFUSED, name, "opening", -source->fd, NULL);
     }

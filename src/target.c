@@ -507,12 +507,16 @@ static void describe_remains(const struct zs_target *target, const struct zs_pla
             zs_error_append(error, "the target is empty now");
         else if (target->created_path)
             zs_error_append(error, "the new target stays");
-        else if (plan->resumed_bytes > 0)
+        else if (plan->resumed_bytes > 0 && error->kind != ZS_ERROR_REFUSED)
             zs_error_append(error, "the target's first %llu bytes are good",
                             (ull)plan->resumed_bytes);
         return;
     }
-    if (zs_facts_is_stream(&target->facts))
+    if (target->address != ZS_ADDRESS_NONE)
+        zs_error_append(error,
+                        "%llu bytes were given to the socket; how many the peer has is not known",
+                        (ull)done_bytes);
+    else if (zs_facts_is_stream(&target->facts))
         zs_error_append(error, "%llu bytes were delivered", (ull)done_bytes);
     else if (plan->placement == ZS_PLACE_APPEND)
         zs_error_append(error, "%llu bytes were appended", (ull)done_bytes);

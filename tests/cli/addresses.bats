@@ -221,6 +221,18 @@ attempt() {
     cat err
     [ "$status" -eq 143 ]
     [ "$passed" -lt 500000 ]
-    grep -q 'stopped by SIGTERM; [0-9]* bytes were delivered' err
+    grep -q 'stopped by SIGTERM; [0-9]* bytes were given to the socket; how many the peer has is not known' err
     kill "$server"
+}
+
+@test "a port is a number up to 65535, or a name" {
+    local port
+    random_file in 100
+    for port in 0 65536 99999 4294967376 99999999999999999999 -1 0x50 12a; do
+        attempt in "tcp://127.0.0.1:$port"
+        expect_failure 2 "the port must be 1 to 65535, or the name of a service"
+    done
+    attempt tcp://127.0.0.1:1 out
+    expect_failure 2 "only TARGET can be an address"
+    [ ! -e out ]
 }

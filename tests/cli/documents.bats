@@ -304,7 +304,8 @@ translations() {
 if=A of=B|dd if=in of=theirs|zslice in ours
 bs=1M|dd bs=1M if=in of=theirs|zslice in ours
 skip=N|dd bs=512 skip=3 if=in of=theirs|zslice -o 3s in ours
-seek=N|dd bs=512 seek=3 conv=notrunc if=in of=theirs|zslice --seek=3s in ours
+seek=N|dd bs=512 seek=3 count=4 if=in of=theirs|zslice --seek=3s --truncate -l 4s in ours
+seek=N conv=notrunc|dd bs=512 seek=3 count=4 conv=notrunc if=in of=theirs|zslice --seek=3s -l 4s in ours
 count=N|dd bs=1K count=5 if=in of=theirs|zslice -l 5K in ours
 iflag=skip_bytes,count_bytes|dd iflag=skip_bytes,count_bytes skip=1000 count=7001 if=in of=theirs|zslice -o 1000 -l 7001 in ours
 oflag=seek_bytes|dd oflag=seek_bytes seek=77 conv=notrunc if=in of=theirs|zslice --seek=77 in ours
@@ -314,6 +315,7 @@ oflag=append conv=notrunc|dd oflag=append conv=notrunc if=in of=theirs|zslice -a
 conv=excl|rm theirs; dd conv=excl if=in of=theirs|rm ours; zslice -n in ours
 conv=fsync , conv=fdatasync|dd conv=fsync if=in of=theirs|zslice --sync in ours
 conv=sparse|dd conv=sparse if=in of=theirs|zslice --sparse=always in ours
+conv=noerror,sync|dd bs=4K conv=noerror,sync if=in of=theirs|zdd bs=4K conv=noerror,sync if=in of=ours
 oflag=nocache|dd oflag=nocache if=in of=theirs|zslice --no-cache in ours
 status=progress|dd status=progress if=in of=theirs|zslice -p in ours
 head -c N|head -c 1234 in >theirs|zslice -l 1234 in ours
@@ -331,6 +333,7 @@ END
     random_file before 50000
     mkdir bin
     ln -s "$ZSLICE" bin/zslice
+    ln -s "$ZSLICE" bin/zdd
     PATH=$PWD/bin:$PATH
     diff <(translations | cut -d '|' -f 1) \
         <(sed -n '/^\.Sh COMING FROM/,/^\.Sh NOTES/s/^\.It Li \(.*\) Ta .*/\1/p' "$PROJECT/man/zslice.1")

@@ -265,3 +265,10 @@ END
     [ "$(statistic .exit_status)" -eq 0 ]
     [ ! -e out ]
 }
+
+@test "--explain leaves the file of --report alone" {
+    printf 0123 >in
+    printf old >rep
+    expect_failure 2 --report "it cannot be combined with --explain" --explain --stats=json --report=rep in out
+    [ "$(cat rep)" = old ]
+}
