@@ -408,6 +408,10 @@ static int check_same_file(const struct planning *p)
         return 0;
     if (p->source->kind == ZS_KIND_PIPE)
         return refuse_target(p, "writing", 0, "source and target are the same pipe");
+    if (plan->cut_after && plan->verify)
+        return refuse_target(
+            p, "--verify", 0,
+            "it is the source, too, and --truncate may cut what is to be compared");
     if (plan->placement == ZS_PLACE_APPEND && p->source->sized)
         return 0;
     if (plan->placement != ZS_PLACE_APPEND && !p->options->has_seek && !p->options->keep_offset)

@@ -505,6 +505,7 @@ class Expected:
         yield op.place and op.in_place, "two places"
         yield op.place == "append" and op.verify, "--verify of what is appended"
         yield op.report and not op.digest and not op.stats, "--report of nothing"
+        yield op.report and op.explain, "--report and --explain"
         yield op.reflink == "always" and op.engine not in (None, "reflink"), "--reflink=always, other engine"
         yield op.reflink == "never" and op.engine == "reflink", "--reflink=never, --engine=reflink"
         yield op.sparse in ("always", "never") and sharing, "--sparse with sharing"
@@ -538,6 +539,7 @@ class Expected:
         if op.place == "resume" and op.old is not None:
             yield from self.resume()
         if op.same_file():
+            yield op.verify and op.truncate, "the source is cut before it is read again"
             yield from self.overwrites()
         if op.engine:
             yield from self.engine()

@@ -151,3 +151,12 @@ END
     expect_failure 2 /dev/null "--verify: it must be a regular file" --verify in /dev/null
     cmp in out
 }
+
+@test "--verify: a source that is cut as the target cannot be compared, and that is known before" {
+    local before
+    random_file in 9000
+    before=$(fingerprint in)
+    expect_failure 2 in "--truncate may cut what is to be compared" --verify --truncate --seek 0 -o 5000 -l 1000 in in
+    [ "$(fingerprint in)" = "$before" ]
+    "$ZSLICE" --verify --seek 0 -o 5000 -l 1000 in in
+}
