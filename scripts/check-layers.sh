@@ -11,9 +11,8 @@ layer() {
     behind | connect | diag | digest | facts | holes | path | progress | slice | stats | readahead | view) echo 2 ;;
     ahead | blocks | options | range | source | spool | staged) echo 3 ;;
     choice | engine | gather) echo 4 ;;
-    engine/*) echo 5 ;;
+    dd | engine/*) echo 5 ;;
     plan) echo 6 ;;
-    dd) echo 5 ;;
     checksum | collapse | compare | explain | report | tally | target) echo 7 ;;
     transfer | watch) echo 8 ;;
     main) echo 9 ;;

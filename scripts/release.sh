@@ -38,6 +38,8 @@ built=$(build/release/zslice --version)
 ctest --test-dir build/release --output-on-failure --parallel "$(nproc)" \
     -R '^(unit|fuzz|layers)|^cli/(documents|information|slice|ranges|refusals|completions)' | tail -n 3
 DESTDIR=$work/installed cmake --install build/release >/dev/null
-[ -x "$work/installed/usr/local/bin/zslice" ] || fail 'it is not installed where it should be'
+for name in zslice zdd; do
+    [ -x "$work/installed/usr/local/bin/$name" ] || fail "$name is not installed where it should be"
+done
 cd "$folder"
 sha256sum "${archive##*/}"

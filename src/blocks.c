@@ -474,8 +474,8 @@ void zs_blocks_end(struct zs_blocks_run *run)
         run->target_before = run->direct_flags;
     if (run->target_before >= 0)
         (void)fcntl(run->ends->target_fd, F_SETFL, run->target_before);
-    if (run->source_before >=
-        0) /* last: both may be one, and its flags were the first to be changed */
+    /* Last: both may be one, and its flags were the first to be changed. */
+    if (run->source_before >= 0)
         (void)fcntl(run->ends->source_fd, F_SETFL, run->source_before);
     free(run->read);
     free(run->written);

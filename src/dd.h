@@ -42,7 +42,7 @@ struct zs_dd {
     unsigned input_flags; /* of dd.c's own */
     unsigned output_flags;
     unsigned conversions;
-    enum zs_dd_status status;
+    unsigned status;      /* enum zs_dd_status */
     bool zero_multiplier; /* "0x" was taken for a product with 0 */
 
     bool cuts_appended;      /* oflag=append without conv=notrunc, of a file that had bytes */

@@ -1174,7 +1174,7 @@ static const struct {
     {{"status=progress"}, {PIPE(1)}, {PIPE(2)}, false},
     /* what takes each write for one */
     {{NULL}, {SOCKET, .messages = true}, {PIPE(2)}, true},
-    {{NULL}, {PIPE(1), .messages = true}, {PIPE(2)}, true},
+    {{NULL}, {PIPE(1), .messages = true}, {PIPE(2)}, false}, /* packets, which `splice` keeps whole */
     {{NULL}, {PIPE(1)}, {PIPE(2), .messages = true}, true},
     {{NULL}, {PIPE(1)}, {SOCKET, .messages = true}, true},
     {{NULL}, {SOCKET}, {SOCKET}, false},
