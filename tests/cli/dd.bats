@@ -148,6 +148,7 @@ PYTHON
 @test "where one write is one message, each block is one" {
     "$PYTHON" -IS - "$ZDD" <<'PYTHON'
 import os, socket, subprocess, sys
+socket.setdefaulttimeout(10) # what does not arrive is a failure, and not waited for
 DGRAM, SEQPACKET = socket.SOCK_DGRAM, socket.SOCK_SEQPACKET
 def run(*operands, **streams):
     done = subprocess.run([sys.argv[1], "status=noxfer", *operands], stderr=subprocess.PIPE, timeout=20, **streams)
@@ -174,9 +175,11 @@ sender.connect(udp.getsockname())
 run("if=in", "bs=6", stdin=subprocess.DEVNULL, stdout=sender)
 assert [udp.recv(100) for _ in range(3)] == [b"012345", b"6789ab", b"cdef"]
 read, write = os.pipe2(os.O_DIRECT)
+os.set_blocking(read, False)
 run("if=in", "bs=6", stdin=subprocess.DEVNULL, stdout=write)
 assert [os.read(read, 100) for _ in range(3)] == [b"012345", b"6789ab", b"cdef"]
 # As a source, such a pipe loses nothing of packets that are longer than a block.
+os.set_blocking(read, True)
 os.write(write, b"0123456789")
 os.close(write)
 done = subprocess.run([sys.argv[1], "bs=4", "status=none"], stdin=read, stdout=subprocess.PIPE, timeout=20)
