@@ -40,7 +40,7 @@ complete_in_zsh() {
         zpty shell zsh -f -i
         zpty -w shell "PS1=; unsetopt zle_bracketed_paste; fpath=($1/scripts/completions \$fpath)"
         zpty -w shell "autoload -U compinit; compinit -u -D; LISTMAX=1000; bindkey \"^I\" complete-word"
-        zpty -w shell "zle -N show; show() { print -r -- \"<<\$BUFFER>>\"; }; bindkey \"^X\" show; print ready"
+        zpty -w shell "zle -N show; show() { print -r -- \"<<\$BUFFER>>\"; }; bindkey \"^X\" show; print \${:-rea}dy" # the echo of this line is not it
         line=
         until [[ $line == *ready* ]]; do zpty -r shell line || exit 1; done
         zpty -n -w shell "$2"$'"'\\t\\x18'"'

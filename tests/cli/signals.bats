@@ -342,13 +342,17 @@ large() {
 }
 
 @test "a storm of SIGUSR1 breaks no byte and does not stop it" {
-    local arguments
+    local arguments try
     random_file in 60000000
     for arguments in "" --engine=splice --engine=map-write --sparse=always --verify --digest=sha256 -o-50000000; do
-        rm -f out
-        # shellcheck disable=SC2086 # none or one
-        outcome USR1 wait=0 give_up=10 times=20000 pause=0.00002 -- $arguments in out
-        echo "with '$arguments': exit $exited, $sent signals, $(wc -l <err) lines"
+        # A copy may be over before there is a storm: then once more.
+        for try in 1 2 3 4 5 6 7 8; do
+            rm -f out
+            # shellcheck disable=SC2086 # none or one
+            outcome USR1 wait=0 give_up=10 times=20000 pause=0.00002 -- $arguments in out
+            [ "$sent" -lt 3 ] || break
+        done
+        echo "with '$arguments': exit $exited, $sent signals, try $try, $(wc -l <err) lines"
         [ "$hung" -eq 0 ] && [ "$exited" -eq 0 ] && [ "$died_of" -eq 0 ]
         tail -c "$(stat -c %s out)" in | cmp - out
         [ "$(stat -c %s out)" -ge 50000000 ]
